@@ -8,13 +8,11 @@ from fractions import Fraction
 from gradwright.back.algebra import multiplied, transposed
 from gradwright.back.formula import Formula, Indexed, Number, Power, is_call
 from gradwright.back.notation import (
-    basis_vector,
     diagonal_matrix,
     inner_product,
     norm_of,
     trace_of,
 )
-from gradwright.core.dims import Dim
 from gradwright.frozen import frozen
 
 
@@ -115,8 +113,6 @@ def entry_of_vector(vector: Formula, entry: str) -> Formula:
     return Indexed(0, True, vector, (entry,))
 
 
-def as_basis(weight: Weight, dims: Sequence[Dim]) -> Weight:
+def as_basis(weight: Weight) -> Weight:
     """A basis vector as a vector like others."""
-    if weight.entry is None:
-        return weight
-    return Weight(weight.label, basis_vector(dims[weight.label], weight.entry))
+    return weight if weight.entry is None else Weight(weight.label, weight.formula)

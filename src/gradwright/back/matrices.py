@@ -300,7 +300,7 @@ class Reduction:
     def _finish(self, output: list[int]) -> Formula:
         distinct = list(dict.fromkeys(output))
         if any(w.entry is not None for w in self.weights):
-            self.weights = [as_basis(w, self.dims) for w in self.weights]
+            self.weights = [as_basis(w) for w in self.weights]
         if not distinct:
             return self._scaled(None)
         if len(output) == 1:

@@ -168,10 +168,11 @@ def size_formula(dim: Dim) -> Formula:
     return Name(0, True, shown, shown, latex_of_name(text) if simple else shown)
 
 
-def basis_vector(dim: Dim, entry: str) -> Formula:
-    """A column of the identity matrix."""
+def basis_vector(dim: Dim, entry: str, start: Dim | None = None) -> Formula:
+    """A column of the identity matrix, by what is written for its place, which is a number unless it is given."""
     number = entry.removeprefix("-")
-    start = (dim - int(number) if entry != number else Dim.of(int(number))) if number.isdigit() else None
+    if start is None and number.isdigit():
+        start = dim - int(number) if entry != number else Dim.of(int(number))
     place = None if start is None else Place(start, Dim.of(1), dim)
     index = entry if start is None or entry == number else str(start).replace(" ", "")  # e_-1 reads as e − 1
     shown = index if index.isidentifier() or index.isdigit() else f"({index.replace('-', '−')})"

@@ -114,6 +114,13 @@ def _is_of_matrices(term: Formula) -> bool:
     return isinstance(inside, MatrixProduct) or _diagonal_of(inside) is not None
 
 
+def with_ones_of_matrices(argument: Formula) -> Formula:
+    """What a function of matrices is applied to, of which no term is a number: `(A + 1 1ᵀ)⁻¹`."""
+    if not isinstance(argument, Sum) or argument.rank != 2:
+        return argument
+    return replace(argument, terms=tuple(map(_with_spelled_ones, argument.terms)))
+
+
 def _with_spelled_ones(term: Formula) -> Formula:
     """A multiple of a matrix of ones as one of `1 1ᵀ`: `1` would be read as the identity beside it."""
     if isinstance(term, Scaled):

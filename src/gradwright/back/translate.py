@@ -29,7 +29,7 @@ from gradwright.back.notation import basis_vector, identity, size_formula
 from gradwright.back.products import product
 from gradwright.back.slices import part_of_tensor, place_of
 from gradwright.back.solutions import solution_formula
-from gradwright.back.sums import blocks_of, sum_formula
+from gradwright.back.sums import blocks_of, sum_formula, with_ones_of_matrices
 from gradwright.back.text import language, unicode
 from gradwright.core.contraction import is_simple
 from gradwright.core.dims import Dim
@@ -268,7 +268,7 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
     if isinstance(node, HalfVectorisation):
         return Call(3, False, "elimination", (size_formula(node.dim),))
     if node.part is None:
-        return basis_vector(node.whole, entry_of(node) or "0")
+        return basis_vector(node.whole, entry_of(node) or "0", node.offset)
     alone = Indexed(2, False, identity(node.whole), (":", place_of(node)))
     return Part(2, False, alone, place_of(node), Place(node.offset, node.part, node.whole))
 
@@ -280,7 +280,7 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
     notation = primitive.notation
     output = primitive.outputs[node.index].name if len(primitive.outputs) > 1 else ""
     positions = {declared.name: f"{{{k}}}" for k, declared in enumerate(primitive.inputs, len(numbers))}
-    arguments = (*numbers, *arguments)
+    arguments = (*numbers, *(map(with_ones_of_matrices, arguments) if primitive.takes_matrices else arguments))
     text, latex = notation.outputs[node.index] if notation.outputs else (notation.text, notation.latex)
     if notation.from_number[0] and [repeated_number(a) is None for a in node.arguments] == [False, True]:
         text, latex = notation.from_number

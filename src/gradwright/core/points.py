@@ -144,6 +144,7 @@ def _number(dim: Dim) -> int:
 
 
 SIDES = 3
+LEFT = -1
 
 
 def sample(node: Symbol | Direction, sizes: Mapping[str, int], generator: Generator, side: int = 0) -> Array:
@@ -165,7 +166,8 @@ def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, side: int |
     The eigenvalues of a square matrix lie to the right of zero at side 0, where roots and logarithms exist. There a
     function such as the matrix sign is a constant; at side 1 all but one lie to the left, and at side 2 one does, so
     that traces and determinants take either sign. A number is negative at side 1 and positive at side 2. Further sides
-    repeat these; None leaves the eigenvalues and the sign to chance.
+    repeat these; at the side LEFT all lie to the left, as those of a stable system. None leaves the eigenvalues and the
+    sign to chance.
     """
     values = _normal(shape, facts, generator)
     if "positive" in facts:
@@ -180,7 +182,7 @@ def draw(shape: tuple[int, ...], facts: Facts, generator: Generator, side: int |
 
 def _placed_eigenvalues(n: int, side: int) -> Array:
     place = np.arange(n)
-    left = (np.zeros(n, dtype=bool), place > 0, place == n - 1)[side % SIDES]
+    left = place >= 0 if side == LEFT else (place < 0, place > 0, place == n - 1)[side % SIDES]
     return np.linspace(1.5, 3.0, n) * np.where(left, -1.0, 1.0)
 
 

@@ -36,6 +36,21 @@ FREE = {
     "a common scale": ("p = s * exp(z)", "p: n, s: ", "z: n", "'p' and 's' may be scaled together"),
     "opposite scales": (["u * (K @ v) = ones(n)", "v * (K.T @ u) = ones(n)"], "u: n positive, v: n positive",
                         "K: n n positive", "do not determine 'u' and 'v': .* c u and v / c with any number c"),
+    "what is similar": ("A @ X = X @ S", "X: n 2, S: 2 2", "A: n n", "by X M and M⁻¹ S M with any invertible M;"),
+    "what is orthogonally similar": ("A @ Q = Q @ H", "Q: n n orthogonal, H: n n", "A: n n",
+                                     "by Q O and Oᵀ H O with any orthogonal O;"),
+    "rotations on both sides": ("U @ S @ V.T = A", "U: n n orthogonal, S: n n, V: n n orthogonal", "A: n n",
+                                "by U Q and Qᵀ S with any orthogonal Q, and 'S' and 'V' may be replaced by S Q and V"),
+    "kernels on both sides": ("A @ X @ B = C", "X: m k", "A: n m, B: k l, C: n l", "with A D = 0, and .* D B = 0;"),
+    "shared phases": ("U @ diag(s) @ V.H = A", "U: n n unitary complex, s: n positive, V: n n unitary complex",
+                      "A: n n complex", "by U D and V D with any diagonal matrix D of phases"),
+    "a trace": ("trace(Y) = a", "Y: n n", "a: ", "along the directions D with tr.D. = 0"),
+    "the trace of a diagonal": ("trace(Y) = a", "Y: n n diagonal", "a: ", "along the directions D with "),
+    "a determinant": ("det(Y) = a", "Y: n n", "a: positive", "along the directions D with tr.Y⁻¹ D. = 0"),
+    "a shift": ("softmax(x) = p", "x: n", "p: n positive", "a number may be added to every entry of 'x'"),
+    "an inner product": ("dot(u, v) = a", "u: n, v: n", "a: ", "by M u and M⁻ᵀ v with any invertible M"),
+    "a complex length": ("H @ v = w * v", "v: n complex, w: ", "H: n n hermitian complex", "by any complex number"),
+    "a letter that is taken": ("Q @ Q.T = A", "Q: n n", "A: n n spd", "by Q O with any orthogonal O "),
 }  # fmt: skip
 
 

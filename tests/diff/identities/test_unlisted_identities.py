@@ -24,7 +24,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Case:
-    """An identity; `scale` makes inputs smaller where a solution needs them so."""
+    """An identity; `scale` makes inputs smaller where a solution needs them so, and `side` matrices stable."""
 
     identity: str | list[str]
     unknown: str
@@ -33,6 +33,7 @@ class Case:
     start: Callable | None = None
     scale: Mapping[str, float] = field(default_factory=dict)
     general: bool = False
+    side: int = 0
 
 
 def flipped(A: Array) -> Array:
@@ -217,6 +218,31 @@ def correlation(A: Array) -> tuple[Array, Array]:
     return A / np.outer(scale, scale), scale
 
 
+def factored_correlation(A: Array) -> tuple[Array, Array, Array]:
+    R, scale = correlation(A)
+    return R, np.linalg.cholesky(R), scale
+
+
+def generalised_singular(A: Array, B: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Uᵀ A X = diag(c) and Vᵀ B X = diag(s) with c² + s² = 1."""
+    squares, X = scipy.linalg.eigh(A.T @ A, A.T @ A + B.T @ B)
+    c, s = np.sqrt(squares), np.sqrt(1 - squares)
+    return A @ X / c, c, B @ X / s, s, X
+
+
+def of_unit_columns(A: Array, B: Array) -> tuple[Array, Array]:
+    values, vectors = scipy.linalg.eigh(A, B)
+    return vectors, values
+
+
+def h2(A: Array, B: Array, C: Array) -> tuple[Array, Array]:
+    """The norm of a system, which a stable one has."""
+    if np.max(np.linalg.eigvals(A).real) >= 0:
+        raise np.linalg.LinAlgError("not stable")
+    P = scipy.linalg.solve_continuous_lyapunov(A, -B @ B.T)
+    return P, np.sqrt(np.trace(C @ P @ C.T))
+
+
 def root_between(A: Array, B: Array) -> Array:
     return np.linalg.matrix_power(scipy.linalg.solve_sylvester(A, A, B), 2)
 
@@ -258,6 +284,13 @@ ISOLATED = {
                                  "A: n n, B: m m, T: m n k"),
     "correlation matrix next to another": Case(["X = Z + diag(l)", "diagonal(X) = ones(n)"], "X: n n symmetric, l: n",
                                                "Z: n n symmetric"),
+    "pseudo-inverse of a Laplacian": Case(
+        ["(diag(sum(W, axis=1)) - W) @ Y = eye(n) - ones(n, n) / n", "sum(Y, axis=0) = zeros(n)"], "Y: n n",
+        "W: n n symmetric"),
+    "its symmetric solution": Case(
+        ["(diag(sum(W, axis=1)) - W) @ Y = eye(n) - ones(n, n) / n", "Y @ ones(n) = zeros(n)"], "Y: n n symmetric",
+        "W: n n symmetric"),
+    "a product of rank one beside another": Case("A @ Y + outer(u, v) @ Y = B", "Y: n m", "A: n n, u: n, v: n, B: n m"),
     "sums of rows and columns": Case(["X = Z + outer(u, ones(m)) + outer(ones(n), v)", "X @ ones(m) = a",
                                       "X.T @ ones(n) = b * sum(a) / sum(b)", "v[0] = 0"], "X: n m, u: n, v: m",
                                      "Z: n m, a: n, b: m positive"),
@@ -365,6 +398,11 @@ EQUATIONS = {
                    "F: n n, H: m n, Q: n n spd, R: m m spd", filtered),
     "inverse Cayley": Case("(eye(n) + W) @ Q = eye(n) - W", "W: n n skew", "Q: n n orthogonal",
                            lambda Q: (np.eye(len(Q)) - Q) @ np.linalg.inv(np.eye(len(Q)) + Q)),
+    "steady state": Case(
+        ["(K - B.T @ B / 2) @ Y + Y @ (K - B.T @ B / 2).T + B @ Y @ B.T = zeros(n, n)", "trace(Y) = 1"],
+        "Y: n n symmetric", "K: n n skew, B: n n", general=True),
+    "H2 norm": Case(["A @ P + P @ A.T + B @ B.T = zeros(n, n)", "g**2 = trace(C @ P @ C.T)"],
+                    "P: n n symmetric, g: positive", "A: n n, B: n m, C: k n", h2, side=-1),
     "in two pieces": Case(["A @ Y @ M + B @ Y @ N = C", "D @ Y = E"], "Y: n+k m",
                           "A: n n+k, B: n n+k, M: m m, N: m m, C: n m, D: k n+k, E: k m", general=True),
     "exponential and itself": Case("matrix_exp(Y) + Y = A", "Y: n n", "A: n n", scale={"A": 0.3}, general=True),
@@ -419,6 +457,15 @@ FACTORS = {
     "polar by an inverse": Case("A @ W = U", "U: n m stiefel, W: m m spd", "A: n m", polar_by_inverse),
     "correlations": Case(["diag(s) @ R @ diag(s) = A", "diagonal(R) = ones(n)"], "R: n n symmetric, s: n positive",
                          "A: n n spd", correlation),
+    "correlations and their factor": Case(
+        ["diag(s) @ R @ diag(s) = A", "diagonal(R) = ones(n)", "L @ L.T = R"],
+        "R: n n symmetric, L: n n lower, s: n positive", "A: n n spd", factored_correlation),
+    "lengths in a pencil": Case(["A @ V = B @ V @ diag(w)", "diagonal(V.T @ B @ V) = ones(n)"], "V: n n, w: n",
+                                "A: n n symmetric, B: n n spd", of_unit_columns),
+    "generalised singular values": Case(
+        ["U.T @ A @ X = diag(c)", "V.T @ B @ X = diag(s)", "c**2 + s**2 = 1"],
+        "U: n n orthogonal, c: n positive, V: n n orthogonal, s: n positive, X: n n invertible", "A: n n, B: n n",
+        generalised_singular),
     "eigenvectors with a diagonal of ones": Case(["A @ V = V @ diag(w)", "diagonal(V) = ones(n)"],
                                                  "V: n n complex, w: n complex", "A: n n", eigenvectors),
     "eigenvectors on both sides": Case(["W @ A @ V = diag(w)", "W @ V = eye(n)", "diagonal(V) = ones(n)"],
@@ -506,6 +553,12 @@ IMPLICIT = {
                       "A: n n symmetric", deflated),
     "transport with one marginal": Case(["e * log(P) + C + outer(l, ones(m)) = zeros(n, m)", "sum(P, axis=1) = a"],
                                         "P: n m positive, l: n", "C: n m, a: n positive, e: positive"),
+    "entropic transport": Case(
+        ["log(P) + C + outer(u, ones(m)) + outer(ones(n), v) = zeros(n, m)", "P @ ones(m) = a",
+         "P.T @ ones(n) = b * sum(a) / sum(b)", "v[0] = 0"], "P: n m positive, u: n, v: m",
+        "C: n m, a: n positive, b: m positive"),
+    "potentials of a graph": Case(["L @ y = b - mean(b)", "L = diag(sum(W, axis=1)) - W", "mean(y) = 0"],
+                                  "y: n, L: n n", "W: n n symmetric, b: n"),
     "balance": Case("diag(y) @ A @ y = ones(n)", "y: n positive", "A: n n spd", start=lambda A: np.ones(len(A))),
 }  # fmt: skip
 CASES = {**ISOLATED, **OWN_NUMBERS, **EQUATIONS, **FACTORS, **IMPLICIT}
@@ -579,6 +632,8 @@ def test_an_equation_that_says_zero_is_confirmed_where_both_sides_are_rounding()
     phase = gw.define("phase", ["z = r * u", "u * conj(u) = 1", "imag(r * u * conj(z)) = 0"],
                       unknown="r: , u: complex", given="z: complex", forward=forward)  # fmt: skip
     assert "✗" not in str(gw.derive(phase(gw.scalar("z", field="complex")).u))
+    level = gw.define("level", "logsumexp(x + c) = 0 * a", unknown="x: ", given="c: n, a: ")
+    assert "✗" not in str(gw.derive(level(gw.vector("c", "n"), gw.scalar("a")), wrt="c"))
 
 
 def test_an_identity_without_a_value_at_a_point_is_tried_at_others() -> None:
@@ -718,6 +773,11 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
         ("its conjugate", "[divide: divide entry by entry, with the conjugate equation]"),
         ("a constrained rotation", "dX = X (Ω − ½ Xᵀ dS X)"),
         ("a constrained rotation", "so that dL stands alone"),
+        (
+            "pseudo-inverse of a Laplacian",
+            "[join: add the equation between vectors to every row, which makes it regular]",
+        ),
+        ("pseudo-inverse of a Laplacian", "dY = −(diag(sum(W, axis=1)) − W + 1 1ᵀ)⁻¹ (diag(sum(dW, axis=1)) − dW) Y"),
         ("sums of rows and columns", "dv = (n I − n 1 1ᵀ / m + 1 e_0ᵀ)⁻¹ ("),
     ],
 )
@@ -814,6 +874,30 @@ def test_eigenvalues_are_told_by_the_vectors_that_annihilate_their_equations(
     assert "multiply by vectors" in {step.rule for step in derived.steps if step.check.passed}
 
 
+@pytest.mark.slow
+def test_what_an_equation_states_a_sum_to_be_is_put_in() -> None:
+    case = CASES["generalised singular values"]
+    values = defined(case)(gw.matrix("A", "n", "n"), gw.matrix("B", "n", "n"))
+    assert "dc = (1 − c∘²) ∘ diagonal(Uᵀ dA X)" in str(gw.derive(values.c, wrt="A"))
+    assert "vjp in A   −U diag(s ∘ c ∘ G) Xᵀ" in str(gw.derive(values.s, wrt="A"))
+
+
+@pytest.mark.slow
+def test_a_number_between_two_vectors_has_its_place_in_a_system_of_blocks() -> None:
+    pair = gw.define("pair", ["A @ v = r * v", "sum(v) = 1", "A.T @ u = r * u", "dot(u, v) = 1"],
+                     unknown="v: n positive, r: positive, u: n positive", given="A: n n positive",
+                     start=lambda A: (np.ones(len(A)) / len(A), A.sum() / len(A), np.ones(len(A))))  # fmt: skip
+    text = str(gw.derive(pair(gw.parse("A", A="n n positive")).v, wrt="A"))
+    assert "[A − r I, −v, 0; 1ᵀ, 0, 0; 0, −u, (A − r I)ᵀ; uᵀ, 0, vᵀ] [dv; dr; du] = [−dA v; 0; −dAᵀ u; 0]" in text
+
+
+def test_an_unknown_that_is_positive_for_stable_matrices_is_found_there() -> None:
+    gw.define("gramian", "A @ P + P @ A.T + B @ B.T = zeros(n, n)", unknown="P: n n spd", given="A: n n, B: n n")
+    derived = gw.derive(gw.parse("logdet(gramian(A, B))", A="n n", B="n n"), wrt="A")
+    assert str(derived.gradient) == "−2 lyapunov(Aᵀ, gramian(A, B)⁻¹) gramian(A, B)"
+    assert derived.verify().right
+
+
 def test_two_numbers_are_solved_for_by_cramer_s_rule() -> None:
     pair = gw.define("pair", ["a * u + b * v = c", "2 * u * v = d"], unknown="u: , v: ", given="a: , b: , c: , d: ",
                      start=lambda a, b, c, d: (c / a, d / c))  # fmt: skip
@@ -839,7 +923,8 @@ THIRD = (
 # Third derivatives of large systems of blocks take minutes.
 LARGE = ("deflation", "canonical correlation", "eigenvalue with both vectors", "Riccati without inverses of X",
          "eigenvectors on both sides", "singular vectors on both sides", "singular triplet", "leading singular vectors",
-         "canonical correlations")  # fmt: skip
+         "canonical correlations", "generalised singular values", "correlations and their factor",
+         "entropic transport", "lengths in a pencil")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -865,7 +950,7 @@ def errors_of(case: Case, order: int) -> list[float]:
     names = sorted({name for node in (*variables, *outputs) for dim in node.shape for name in dim.names})
     sizes = choose_sizes(names, primitive.orders)
     generator = np.random.default_rng(3)
-    values = {v: sample(v, sizes, generator) * case.scale.get(v.name, 1.0) for v in variables}
+    values = {v: sample(v, sizes, generator, case.side) * case.scale.get(v.name, 1.0) for v in variables}
     return list(residuals(outputs, variables, Point(values, sizes), order))
 
 

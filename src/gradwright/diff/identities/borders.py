@@ -6,14 +6,16 @@ Of more equations than unknowns, those in numbers are added to another one, or t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations, product
 
 from gradwright.core.build import adjoint, matmul, multiply, ones, outer, product_of, slice_axis
 from gradwright.core.dims import Dim
-from gradwright.core.nodes import Apply, Node, Selection
+from gradwright.core.nodes import Apply, Hole, Node, Selection
+from gradwright.core.spaces import Space
 from gradwright.core.sums import add, coefficient_of, scaled, terms_of
 from gradwright.diff.identities.isolate import matrix_of
 from gradwright.diff.identities.state import State
-from gradwright.diff.identities.terms import reduce_terms
+from gradwright.diff.identities.terms import LinearEquation, reduce_terms
 from gradwright.frozen import replace
 from gradwright.linear.forms import push
 from gradwright.prims.inv import inv
@@ -29,29 +31,62 @@ def border(state: State) -> State | None:
     return _as_one_system(state, lambda M, c: (M, c))
 
 
-def with_numbers_joined(state: State) -> Iterator[State]:
+def with_small_equations_joined(state: State) -> Iterator[State]:
     """Equations in numbers that are too many, such as `sum(h) = sum(k)`, added to every entry of another equation.
 
     They choose one of the solutions that a singular system `M h = c` has: with `gᵀ h = γ` it says the same as
-    `(M + 1 gᵀ) h = c + γ 1`, if that is regular. Whether it is has to be tried; the sums go to one of the equations.
+    `(M + 1 gᵀ) h = c + γ 1`, if that is regular. So are those between vectors, `gᵀ H = γᵀ`, to every row or column of
+    one between matrices. Whether it is has to be tried; the sums go to one of the equations.
     """
-    numbers = [e for e in state.equations if not e.form.rank]
-    others = [e for e in state.equations if e.form.rank]
-    if not numbers or not are_vectors(state) or _length(e.form for e in others) != _length(state.open_holes):
+    rank = max((e.form.rank for e in state.equations), default=0)
+    small, others = ([e for e in state.equations if (e.form.rank < rank) is less] for less in (True, False))
+    asked = [sum((space.dimension(h.shape, h.real) for h, space in _open(state, relaxed)), Dim.of(0))
+             for relaxed in (False, True)]  # fmt: skip
+    if not small or _entries(others) not in asked:
         return
-    form, right = add(e.form for e in numbers), add(e.right for e in numbers)
-    if coefficient_of(terms_of(form)[-1]) < 0:
-        form, right = scaled(-1, form), scaled(-1, right)
+    state = replace(state, relaxed=_entries(others) != asked[0])
     for place in reversed(range(len(others))):
-        spread = ones(others[place].form.shape)
-        joined = replace(
-            others[place],
-            form=add([others[place].form, multiply(form, spread)]),
-            right=add([others[place].right, multiply(right, spread)]),
-        )
-        changed = replace(state, equations=(*others[:place], joined, *others[place + 1 :]))
-        words = "add the equation in numbers to every entry, which makes the system regular"
-        yield changed.with_step("join", joined.form, joined.right, words)
+        target = others[place]
+        for axes in product(*(_alike(e, target) for e in small)):
+            spread = ones(target.form.shape)
+            form, right = (add(_spread(side, along, spread) for side, along in zip(sides, axes, strict=True))
+                           for sides in ([e.form for e in small], [e.right for e in small]))  # fmt: skip
+            if coefficient_of(terms_of(form)[-1]) < 0:
+                form, right = scaled(-1, form), scaled(-1, right)
+            joined = replace(target, form=add([target.form, form]), right=add([target.right, right]))
+            changed = replace(state, equations=(*others[:place], joined, *others[place + 1 :]))
+            yield changed.with_step("join", joined.form, joined.right, _joining_words(axes))
+
+
+def _open(state: State, relaxed: bool) -> list[tuple[Hole, Space]]:
+    """The unknowns with their spaces, or with that of all matrices in which a symmetric one may be looked for."""
+    spaces = [(hole, state.specs[hole].space) for hole in state.open_holes]
+    return [(hole, Space.FREE if relaxed and space.mirror_sign else space) for hole, space in spaces]
+
+
+def _entries(equations: Sequence[LinearEquation]) -> Dim:
+    """How many numbers some equations are between."""
+    return sum((e.space.dimension(e.form.shape, e.form.real) for e in equations), Dim.of(0))
+
+
+def _alike(small: LinearEquation, target: LinearEquation) -> list[tuple[int, ...]]:
+    """The axes of an equation along which a smaller one may lie: none of a symmetric one, which it would not stay."""
+    if target.projected or (small.form.rank and target.space is not Space.FREE) or target.space.mirror_sign < 0:
+        return []
+    shape = target.form.shape
+    return [axes for axes in combinations(range(len(shape)), small.form.rank)
+            if tuple(shape[axis] for axis in axes) == small.form.shape]  # fmt: skip
+
+
+def _spread(side: Node, axes: tuple[int, ...], spread: Node) -> Node:
+    """A side of a smaller equation, the same along every other axis."""
+    return add(product_of([(term, axes), (spread, range(spread.rank))], range(spread.rank)) for term in terms_of(side))
+
+
+def _joining_words(axes: Sequence[tuple[int, ...]]) -> str:
+    if not any(axes):
+        return "add the equation in numbers to every entry, which makes the system regular"
+    return f"add the equation between vectors to every {'row' if (1,) in axes else 'column'}, which makes it regular"
 
 
 def border_surplus(state: State) -> State | None:

@@ -35,7 +35,9 @@ from gradwright.diff.identities.linearised import (
 from gradwright.diff.identities.problem import Equation, Problem
 from gradwright.diff.identities.residuals import residuals
 from gradwright.diff.identities.solution_points import (
+    ATTEMPTS,
     LARGE,
+    LEFT_FROM,
     Forward,
     SolutionPoint,
     find_point,
@@ -49,7 +51,6 @@ from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
 
 HOLDS = 1e-7
-ATTEMPTS = 8
 # The sides of zero on which further points lie, at which a forward function is tried.
 FURTHER_SIDES = (0, 1, 0, 2, 0, 0)
 MOST_REORDERED = 4
@@ -167,15 +168,15 @@ def _further_points(
     """
     failed: list[SolutionPoint] = []
     held = 1
-    for place, side in enumerate(FURTHER_SIDES):
-        point = _forward_point(problem, sizes, ATTEMPTS + place, forward, side)
+    for seed, side in enumerate(FURTHER_SIDES, LEFT_FROM):
+        point = _forward_point(problem, sizes, seed, forward, side)
         if point is None:
             continue
         if _serves(problem, point):
             held += not side
             if is_stable(problem, point) and is_settled(problem, point):
                 yield point
-        elif not side and not _serves(problem, _forward_point(problem, sizes, ATTEMPTS + place, forward, smaller=True)):
+        elif not side and not _serves(problem, _forward_point(problem, sizes, seed, forward, smaller=True)):
             failed.append(point)
     if failed:
         raise IdentityError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import adjoint, matmul, multiply
-from gradwright.core.contraction import is_zero, split_coefficient
+from gradwright.core.contraction import is_zero, split_coefficient, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.scalars import scalars_of
@@ -24,15 +24,18 @@ from gradwright.simplify.pipeline import simplify
 
 
 def without_explicit_matrices(state: State) -> State:
-    """The equations with the matrices put in that one of them gives in terms of the rest."""
-    while (found := eliminate_explicit(state, least_rank=2)) is not None:
+    """The equations with the matrices put in that one of them gives in terms of the rest, divided if it is safe."""
+    while (found := eliminate_explicit(state, 2) or _eliminated(state, _positively_divided_matrix)) is not None:
         state = found
     return state
 
 
 def eliminate_explicit(state: State, least_rank: int = 0) -> State | None:
-    """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it."""
-    for place, hole, own, rest in _parts(state):
+    """An unknown that one equation gives in terms of the others, as `u = V z + b` does: substitute it.
+
+    One that an equation gives by itself has rules of its own, which may take precedence for vectors.
+    """
+    for place, hole, own, rest in _parts(state, fewest=1 if least_rank else 2):
         equation = state.equations[place]
         coefficient, alone = split_coefficient(own)
         spec = state.specs[hole]
@@ -41,6 +44,16 @@ def eliminate_explicit(state: State, least_rank: int = 0) -> State | None:
         value = scaled(1 / coefficient, subtract(equation.right, rest))
         return state.with_step("eliminate", hole, value, "substitute one unknown").with_solution(hole, value, place)
     return None
+
+
+def eliminate_matrix(state: State) -> State | None:
+    """A matrix that one equation gives in terms of vectors and numbers, and others contain: these are what is left."""
+    contained = [hole for e in state.equations for hole in dict.fromkeys(holes_in(e.form))]
+
+    def serves(hole: Hole, rest: Node) -> bool:
+        return hole.rank > 1 and contained.count(hole) > 1 and all(other.rank < 2 for other in holes_in(rest))
+
+    return _eliminated(state, _isolated_map, serves)
 
 
 def eliminate_divided(state: State) -> State | None:
@@ -60,9 +73,13 @@ def eliminate(state: State) -> State | None:
 
 
 def _eliminated(
-    state: State, inverse_of: Callable[[State, LinearEquation, Hole], Callable[[Node], Node] | None]
+    state: State,
+    inverse_of: Callable[[State, LinearEquation, Hole], Callable[[Node], Node] | None],
+    serves: Callable[[Hole, Node], bool] = lambda hole, rest: True,
 ) -> State | None:
     for place, hole, own, rest in _parts(state):
+        if not serves(hole, rest):
+            continue
         equation = replace(state.equations[place], form=own)
         inverse = inverse_of(state, equation, hole)
         if inverse is None:
@@ -73,15 +90,15 @@ def _eliminated(
     return None
 
 
-def _parts(state: State) -> Iterator[tuple[int, Hole, Node, Node]]:
+def _parts(state: State, fewest: int = 2) -> Iterator[tuple[int, Hole, Node, Node]]:
     """The equations in several unknowns by place, and for each unknown what has it and the rest."""
     for place, equation in enumerate(state.equations):
         holes = holes_in(equation.form)
-        if len(holes) < 2 or equation.projected or not _is_apart(equation.form):
+        if len(holes) < fewest or equation.projected or not _is_apart(equation.form):
             continue
         for hole in holes:
-            own, rest = map(add, parted(equation.form, hole))
-            yield place, hole, own, rest
+            own, rest = parted(equation.form, hole)
+            yield place, hole, add(own), add(rest) if rest else zero(equation.form.shape)
 
 
 def _is_apart(form: Node) -> bool:
@@ -134,6 +151,10 @@ def _positively_divided_map(state: State, equation: LinearEquation, hole: Hole) 
     if weight is None or not {"positive"} & (facts_of(weight) | facts_of(scaled(-1, weight))):
         return None
     return _divided_map(state, equation, hole)
+
+
+def _positively_divided_matrix(state: State, equation: LinearEquation, hole: Hole) -> Callable[[Node], Node] | None:
+    return _positively_divided_map(state, equation, hole) if hole.rank == 2 else None
 
 
 def _isolate_from(state: State, equation: LinearEquation, pair: Pair, term: Term, right: Node) -> Node:

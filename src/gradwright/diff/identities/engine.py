@@ -7,7 +7,7 @@ are left to a general linear solve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from gradwright.core.arithmetic import Array, FloatArithmetic
@@ -16,7 +16,8 @@ from gradwright.core.nodes import Node
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.walks import substitute
-from gradwright.diff.identities.borders import border, border_surplus, with_numbers_joined
+from gradwright.diff.identities.along_axes import isolate_along_axes
+from gradwright.diff.identities.borders import border, border_surplus, with_small_equations_joined
 from gradwright.diff.identities.choices import NOTHING, rewritings, stated_givens, sufficient_equations
 from gradwright.diff.identities.complements import solve_normal_part, split_normal_parts
 from gradwright.diff.identities.congruence import split_by_congruence
@@ -25,6 +26,7 @@ from gradwright.diff.identities.elimination import (
     eliminate,
     eliminate_divided,
     eliminate_explicit,
+    eliminate_matrix,
     solve_two_numbers,
     without_explicit_matrices,
 )
@@ -32,7 +34,7 @@ from gradwright.diff.identities.frames import Frame, direct_frames, frame_choice
 from gradwright.diff.identities.functionals import border_functionals
 from gradwright.diff.identities.general import solve_generally
 from gradwright.diff.identities.halves import keep_half, let_stand_alone
-from gradwright.diff.identities.isolate import divide, isolate, isolate_along_axes, isolate_vector, strip_common_factors
+from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, strip_common_factors
 from gradwright.diff.identities.null_vectors import with_numbers_alone
 from gradwright.diff.identities.outer_factors import cancel_outer_factors
 from gradwright.diff.identities.problem import Equation, FramePart, FrameUse, Problem, Solution, problem_of
@@ -70,6 +72,7 @@ RULES: tuple[Rule, ...] = (
     solve_sylvester,
     solve_normal_part,
     let_stand_alone,
+    eliminate_matrix,
     eliminate_explicit,
     solve_two_numbers,
     eliminate_divided,
@@ -125,18 +128,33 @@ def solve(
     frames = direct_frames(problem.unknowns)
     state = differentiated(problem, problem.equations, frames, problem.relations(), constraints=True)
     vectors = without_explicit_matrices(state)
-    for joined in with_numbers_joined(vectors) if points else ():
-        closed = with_numbers_alone(_by_rules(joined), vectors, points)
-        if not closed.open_holes and _is_right(problem, found := _finish(problem, frames, closed), points):
-            return found
-    bordered = border_surplus(vectors)
+    joined = tuple(with_small_equations_joined(vectors)) if points else ()
+    closed = (with_numbers_alone(found, vectors, points) for found in _closed(vectors, joined))
+    found = _first_right(problem, frames, closed, points)
+    if found is not None:
+        return found
+    stripped = state
+    while (further_stripped := strip_common_factors(stripped)) is not None:
+        stripped = further_stripped
+    # A factor that was taken off may be singular; the equations as they stand are right.
+    found = _first_right(problem, frames, map(solve_generally, (*joined, stripped)), points)
+    return replace(found or _finish(problem, frames, solve_generally(state)), general=True)
+
+
+def _closed(state: State, joined: Sequence[State]) -> Iterator[State]:
+    """What more equations than unknowns lead to: by the rules, where they were made as many, or by normal equations."""
+    yield from (found for start in joined if not (found := _by_rules(start)).open_holes)
+    bordered = border_surplus(state)
     if bordered is not None:
-        found = _finish(problem, frames, with_numbers_alone(bordered, vectors, points))
-        if _is_right(problem, found, points):
-            return found
-    while (stripped := strip_common_factors(state)) is not None:
-        state = stripped
-    return replace(_finish(problem, frames, solve_generally(state)), general=True)
+        yield bordered
+
+
+def _first_right(
+    problem: Problem, frames: tuple[Frame, ...], solved_states: Iterable[State], points: Sequence[SolutionPoint]
+) -> Solution | None:
+    """The first solution that is what the linear equations say at the points."""
+    solutions = (_finish(problem, frames, state) for state in solved_states)
+    return next((found for found in solutions if _is_right(problem, found, points)), None)
 
 
 def _solve_by_rules(
@@ -162,7 +180,8 @@ def _without_cancelled(state: State, points: Sequence[SolutionPoint]) -> State:
     for place, equation in enumerate(state.equations):
         for hole in holes_in(equation.form):
             own, rest = parted(equation.form, hole)
-            if len(own) > 1 and rest and all(cancel(own, hole, point) for point in points):
+            alone = all(holes_in(term) == (hole,) for term in own)  # a function of two parts of a frame is one term
+            if len(own) > 1 and rest and alone and all(cancel(own, hole, point) for point in points):
                 state = state.replace_equation(place, replace(equation, form=add(rest)))
                 state = state.with_step("cancel", add(own), zero(equation.form.shape), "by the identity")
                 return _without_cancelled(state, points)
@@ -186,6 +205,11 @@ def _by_rules(state: State) -> State:
 
 
 def _finish(problem: Problem, frames: tuple[Frame, ...], state: State) -> Solution:
+    state = replace(
+        state,
+        solved=tuple((hole, problem.with_stated_sums(value)) for hole, value in state.solved),
+        steps=tuple(replace(step, right=problem.with_stated_sums(step.right)) for step in state.steps),
+    )
     values = state.values
     differentials = tuple(_in_directions(frame, values) for frame in frames)
     uses = [

@@ -99,8 +99,8 @@ def _kinds(unknown: Symbol, has_dual: bool) -> list[str]:
         return ["direct", "tall"]
     if not square or space.mirror_sign:
         return ["direct"]
-    if space is Space.FREE and not unknown.real:
-        return ["direct", "right", "left", "columns", "phases"]
+    if space is Space.FREE:
+        return ["direct", "right", "left", "columns", *([] if unknown.real else ["phases"])]
     return ["direct", "right", "left"]
 
 

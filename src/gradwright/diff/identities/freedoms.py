@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import permutations
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -15,66 +15,104 @@ from gradwright.diff.identities.solution_points import SolutionPoint
 
 
 def free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, free: Array) -> str:
-    """The free directions by a name, if they are one of the usual families."""
-    start = 0
-    involved: list[str] = []
+    """The free directions by a name, if they are one or two of the usual families."""
+    flat = np.stack([np.concatenate([np.ravel(part) for part in tensors_of(system, row)]) for row in free])
+    named = _names_of(flat, _all_families(problem, point, system))
+    if named or len(problem.unknowns) == 1:
+        return f": {named}" if named else ""
+    moved = _split_at(flat, [point.values[u].size for u in problem.unknowns])
+    involved = [u.name for u, part in zip(problem.unknowns, moved, strict=True) if largest(part) > 1e-8]
+    return f" ({'it moves' if len(free) == 1 else 'they move'} {' and '.join(involved)})"
+
+
+def _split_at(flat: Array, sizes: Sequence[int]) -> list[Array]:
+    return np.split(flat, np.cumsum(sizes)[:-1], axis=1)
+
+
+def _names_of(free: Array, families: Iterable[tuple[str, Array]]) -> str:
+    """The first family that spans the free directions; else two that do so together."""
+    inside: list[tuple[str, Array]] = []
+    for words, family in families:
+        contained, as_large = _compared(family, free)
+        if contained and as_large:
+            return words
+        inside += [(words, family)] if contained else []
+    pairs = combinations(sorted(inside, key=lambda named: -_rank(named[1])), 2)
+    return next(
+        (f"{a}, and {b}" for (a, one), (b, other) in pairs if _compared(np.concatenate([one, other]), free)[1]), ""
+    )
+
+
+def _compared(family: Array, free: Array) -> tuple[bool, bool]:
+    """Whether a family, if there is one, lies among the free directions, and whether it spans as much."""
+    rank, least = _rank(free), _rank(family)
+    return bool(least) and _rank(np.concatenate([family, free])) == rank, least == rank
+
+
+def _rank(family: Array) -> int:
+    return int(np.linalg.matrix_rank(np.concatenate([np.real(family), np.imag(family)], axis=1), tol=1e-7))
+
+
+def _all_families(problem: Problem, point: SolutionPoint, system: LinearSystem) -> Iterator[tuple[str, Array]]:
+    """Families that move one unknown, then those that move two."""
     for unknown, basis in zip(problem.unknowns, system.bases, strict=True):
-        part = free[:, start : start + len(basis)]
-        start += len(basis)
-        if largest(part) > 1e-8:
-            involved.append(unknown.name)
-    if len(problem.unknowns) != 1:
-        flat = np.stack([np.concatenate([np.ravel(part) for part in tensors_of(system, row)]) for row in free])
-        families = _joint_families(problem, point, system)
-        named = next((words for words, family in families if _same_span(flat, family)), "")
-        moves = "it moves" if len(free) == 1 else "they move"
-        return f": {named}" if named else f" ({moves} {' and '.join(involved)})"
-    unknown = problem.unknowns[0]
-    tensors = np.tensordot(free, system.bases[0], axes=(1, 0))
-    for words, family in _families(unknown, point, system.bases[0]):
-        if len(family) and _same_span(tensors.reshape(len(tensors), -1), family.reshape(len(family), -1)):
-            return f": {words}"
-    return ""
-
-
-def _joint_families(problem: Problem, point: SolutionPoint, system: LinearSystem) -> Iterator[tuple[str, Array]]:
-    """Families of directions that move one unknown, or two against each other, and have a name."""
-    unknowns = problem.unknowns
-    for unknown, basis in zip(unknowns, system.bases, strict=True):
         for words, family in _families(unknown, point, basis):
             if len(family):
                 yield words, _beside(problem, point, {unknown: family})
-    for first, second in permutations(unknowns, 2):
+    yield from _joint_families(problem, point)
+
+
+def _joint_families(problem: Problem, point: SolutionPoint) -> Iterator[tuple[str, Array]]:
+    """Families of directions that move two unknowns against each other, and have a name."""
+    for first, second in permutations(problem.unknowns, 2):
         a, b = point.values[first], point.values[second]
-        pair = f"'{first.name}' and '{second.name}' may be replaced by"
-        if a.shape == b.shape:
-            units = np.eye(a.size).reshape(a.size, *a.shape)
-            opposite = _beside(problem, point, {first: units, second: -units})
-            yield f"what is added to '{first.name}' may be taken from '{second.name}'", opposite
-            opposite = _beside(problem, point, {first: units * a, second: -units * b})
-            if a.ndim:
-                yield f"{pair} c ∘ {first.name} and {second.name} / c with any numbers c", opposite
-        scaled = _beside(problem, point, {first: a[None], second: -b[None]})
-        yield f"{pair} c {first.name} and {second.name} / c with any number c", scaled
-        scaled = _beside(problem, point, {first: a[None], second: b[None]})
-        yield f"'{first.name}' and '{second.name}' may be scaled together", scaled
-        if a.ndim == b.ndim == 1:
-            shifted = _beside(problem, point, {first: np.ones((1, len(a))), second: -np.ones((1, len(b)))})
-            yield f"a number may be added to every entry of '{first.name}' and taken from '{second.name}'", shifted
-        if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[1]:
-            units = _matrix_units(a.shape[1])
-            skew = units - np.swapaxes(units, 1, 2)
-            turned = _beside(problem, point, {first: a @ skew, second: b @ skew})
-            yield f"{pair} {first.name} Q and {second.name} Q with any orthogonal Q", turned
-        if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
-            units = _matrix_units(b.shape[0])
-            for kind, inner in (("M", units), ("diagonal D", units[:: len(b) + 1])):
-                letter = kind[-1]
-                family = _beside(problem, point, {first: a @ inner, second: -inner @ b})
-                yield f"{pair} {first.name} {letter} and {letter}⁻¹ {second.name} with any invertible {kind}", family
-            phases = 1j * units[:: len(b) + 1]
-            family = _beside(problem, point, {first: a @ phases, second: -phases @ b})
-            yield f"{pair} {first.name} D and D⁻¹ {second.name} with any diagonal matrix D of phases", family
+        for words, one, other in _opposite(first.name, second.name, a, b):
+            yield words, _beside(problem, point, {first: one, second: other})
+
+
+def _opposite(x: str, y: str, a: Array, b: Array) -> Iterator[tuple[str, Array, Array]]:
+    """How an unknown moves by whose motion another one may be undone: words, and the directions of both."""
+    pair = f"'{x}' and '{y}' may be replaced by"
+    if a.shape == b.shape:
+        units = np.eye(a.size).reshape(a.size, *a.shape)
+        yield f"what is added to '{x}' may be taken from '{y}'", units, -units
+        if a.ndim:
+            yield f"{pair} c ∘ {x} and {y} / c with any numbers c", units * a, -units * b
+    yield f"{pair} c {x} and {y} / c with any number c", a[None], -b[None]
+    yield f"'{x}' and '{y}' may be scaled together", a[None], b[None]
+    if a.ndim == b.ndim == 1:
+        words = f"a number may be added to every entry of '{x}' and taken from '{y}'"
+        yield words, np.ones((1, len(a))), -np.ones((1, len(b)))
+    if a.ndim == b.ndim == 1 and a.shape == b.shape:
+        units, M = _matrix_units(len(a)), _letter("M", x, y)
+        yield f"{pair} {M} {x} and {M}⁻ᵀ {y} with any invertible {M}", units @ a, -np.swapaxes(units, 1, 2) @ b
+    if a.ndim == b.ndim == 2:
+        yield from _opposite_matrices(pair, x, y, a, b)
+
+
+def _opposite_matrices(pair: str, x: str, y: str, a: Array, b: Array) -> Iterator[tuple[str, Array, Array]]:
+    Q, M, D = (_letter(letter, x, y) for letter in "QMD")
+    units = _matrix_units(a.shape[1])
+    skew, phases = units - np.swapaxes(units, 1, 2), 1j * units[:: a.shape[1] + 1]
+    turned, turning = f"with any orthogonal {Q}", f"with any diagonal matrix {D} of phases"
+    if a.shape[1] == b.shape[1]:
+        yield f"{pair} {x} {Q} and {y} {Q} {turned}", a @ skew, b @ skew
+        yield f"{pair} {x} {D} and {y} {D} {turning}", a @ phases, b @ phases
+    if a.shape[1] == b.shape[0]:
+        yield f"{pair} {x} {M} and {M}⁻¹ {y} with any invertible {M}", a @ units, -units @ b
+        diagonal = units[:: a.shape[1] + 1]
+        yield f"{pair} {x} {D} and {D}⁻¹ {y} with any invertible diagonal {D}", a @ diagonal, -diagonal @ b
+        yield f"{pair} {x} {D} and {D}⁻¹ {y} {turning}", a @ phases, -phases @ b
+        yield f"{pair} {x} {Q} and {Q}ᵀ {y} {turned}", a @ skew, -skew @ b
+    if a.shape[1] == b.shape[0] == b.shape[1]:
+        words = f"{pair} {x} {M} and {M}⁻¹ {y} {M} with any invertible {M}"
+        yield words, a @ units, b @ units - units @ b
+        yield f"{pair} {x} {Q} and {Q}ᵀ {y} {Q} {turned}", a @ skew, b @ skew - skew @ b
+
+
+def _letter(usual: str, *taken: str) -> str:
+    """A letter for a matrix that is none of the names."""
+    return next(letter for letter in (usual, *"OTWZN") if letter not in taken)
 
 
 def _beside(problem: Problem, point: SolutionPoint, moves: Mapping[Node, Array]) -> Array:
@@ -89,6 +127,7 @@ def _families(unknown: Symbol, point: SolutionPoint, basis: Array) -> Iterator[t
     value, name = point.values[unknown], unknown.name
     yield f"every direction of '{name}'", basis
     yield f"'{name}' may be scaled", value[None]
+    yield from _of_one_number(value, name, basis)
     if not unknown.real:
         yield from _complex_families(value, name)
     yield from _kernels(unknown, point)
@@ -98,14 +137,10 @@ def _families(unknown: Symbol, point: SolutionPoint, basis: Array) -> Iterator[t
     right, left = _matrix_units(columns), _matrix_units(rows)
     skew_right = right - np.swapaxes(right, 1, 2)
     skew_left = left - np.swapaxes(left, 1, 2)
-    yield (
-        f"'{name}' may be replaced by {name} Q with any orthogonal Q (the directions {name} Ω, Ω skew)",
-        value @ skew_right,
-    )
-    yield (
-        f"'{name}' may be replaced by Q {name} with any orthogonal Q (the directions Ω {name}, Ω skew)",
-        skew_left @ value,
-    )
+    Q = _letter("Q", name, *(s.name for s in point.values if isinstance(s, Symbol)))
+    by, turned = f"'{name}' may be replaced by", f"with any orthogonal {Q} (the directions"
+    yield f"{by} {name} {Q} {turned} {name} Ω, Ω skew)", value @ skew_right
+    yield f"{by} {Q} {name} {turned} Ω {name}, Ω skew)", skew_left @ value
     diagonal_right = right[:: columns + 1]
     diagonal_left = left[:: rows + 1]
     if np.iscomplexobj(value):
@@ -116,14 +151,35 @@ def _families(unknown: Symbol, point: SolutionPoint, basis: Array) -> Iterator[t
     for given in [s for s in point.values if isinstance(s, Symbol) and s is not unknown]:
         matrix = point.values[given]
         if "symmetric" in given.facts and np.linalg.cond(matrix) < 1e8:
-            kept = f"with any Q for which Qᵀ {given.name} Q = {given.name}"
+            kept = f"with any {Q} for which {Q}ᵀ {given.name} {Q} = {given.name}"
             if len(matrix) == columns:
-                yield f"'{name}' may be replaced by {name} Q {kept}", value @ np.linalg.solve(matrix, skew_right)
+                yield f"{by} {name} {Q} {kept}", value @ np.linalg.solve(matrix, skew_right)
             if len(matrix) == rows:
-                yield f"'{name}' may be replaced by Q {name} {kept}", np.linalg.solve(matrix, skew_left) @ value
+                yield f"{by} {Q} {name} {kept}", np.linalg.solve(matrix, skew_left) @ value
         if matrix.shape == (rows, rows) == value.shape:
             powers = np.stack([np.linalg.matrix_power(matrix, k) for k in range(rows)])
             yield f"any polynomial in {given.name}, which is what commutes with it, may be added", powers
+
+
+def _of_one_number(value: Array, name: str, basis: Array) -> Iterator[tuple[str, Array]]:
+    """What a sum, a trace or a determinant does not see of an unknown, and what does not see one that is added."""
+    if not value.ndim:
+        return
+    along = f"'{name}' may be moved along the directions D with"
+    yield f"a number may be added to every entry of '{name}'", np.ones((1, *value.shape))
+    yield f"{along} sum(D) = 0", _level(np.ones(value.shape), basis)
+    if value.ndim == 2 and value.shape[0] == value.shape[1]:
+        yield f"{along} tr(D) = 0", _level(np.eye(len(value)), basis)
+        if np.linalg.cond(value) < 1e8:
+            yield f"{along} tr({name}⁻¹ D) = 0", _level(np.linalg.inv(value).T, basis)
+
+
+def _level(gradient: Array, basis: Array) -> Array:
+    """The directions of a space along which a linear function does not change."""
+    slopes = np.tensordot(basis, gradient, axes=gradient.ndim)
+    return np.tensordot(
+        _null_space(np.stack([np.real(slopes), np.imag(slopes)])[: 1 + np.iscomplexobj(slopes)]), basis, 1
+    )
 
 
 def _complex_families(value: Array, name: str) -> Iterator[tuple[str, Array]]:
@@ -132,6 +188,7 @@ def _complex_families(value: Array, name: str) -> Iterator[tuple[str, Array]]:
     yield f"the imaginary part of '{name}'", 1j * units
     yield f"the real part of '{name}'", units
     yield f"'{name}' may be turned by a phase", 1j * value[None]
+    yield f"'{name}' may be multiplied by any complex number", np.stack([value, 1j * value])
     yield f"every entry of '{name}' may be turned by a phase", 1j * units * value
     if value.ndim == 2 and value.shape[0] == value.shape[1]:
         mirrored = np.swapaxes(units, 1, 2)
@@ -172,9 +229,3 @@ def _null_space(matrix: Array) -> Array:
 
 def _matrix_units(order: int) -> Array:
     return np.eye(order * order).reshape(order * order, order, order)
-
-
-def _same_span(left: Array, right: Array) -> bool:
-    left, right = (np.concatenate([np.real(m), np.imag(m)], axis=1) for m in (left, right))
-    ranks = [np.linalg.matrix_rank(m, tol=1e-7) for m in (left, right, np.concatenate([left, right]))]
-    return ranks[0] == ranks[1] == ranks[2]

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
 
-from gradwright.core.build import adjoint, identity, matmul, multiply, number, ones, permute, product_of, transpose
+from gradwright.core.build import adjoint, identity, matmul, multiply, number, ones, transpose
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.connected import connected
-from gradwright.core.contraction import conjugate, contract, is_simple, is_zero, with_factors, zero
+from gradwright.core.contraction import conjugate, contract, is_zero, with_factors, zero
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Contract, Hole, Node
+from gradwright.core.nodes import Hole, Node
 from gradwright.core.scalars import scalars_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, coefficient_of, like_key, scaled, subtract, terms_of
@@ -311,98 +310,6 @@ def isolate_vector(state: State) -> State | None:
     return None
 
 
-def isolate_along_axes(state: State) -> State | None:
-    """`Σ M[j, l] N[i, h] H[h, l, k] = C[i, j, k]`, whatever the order of the axes: inverses along the axes of a tensor.
-
-    The terms differ in the matrix along one axis at most, where these add up.
-    """
-    for place, equation in enumerate(state.equations):
-        holes = holes_in(equation.form)
-        if len(holes) != 1 or holes[0].rank < 3 or equation.form.rank != holes[0].rank:
-            continue
-        read = [_along_axes(as_product(term), holes[0]) for term in terms_of(equation.form)]
-        found = [one for one in read if one is not None]
-        axes = range(holes[0].rank)
-        differing = [axis for axis in axes if len({one.matrices[axis] for one in found}) > 1]
-        if len(found) < len(read) or len({one.order for one in found}) > 1 or len(differing) > 1:
-            continue
-        along = {axis: matrix for axis, matrix in enumerate(found[0].matrices) if matrix is not None}
-        if differing:
-            terms = (
-                multiply(one.scalar, one.matrices[differing[0]] or identity(holes[0].shape[differing[0]]))
-                for one in found
-            )
-            along[differing[0]] = simplify(add(terms))
-        scalar = number(1) if differing else simplify(add(one.scalar for one in found))
-        value = multiply(raise_to(scalar, Fraction(-1)), permute(equation.right, found[0].order))
-        for axis, matrix in along.items():
-            value = _multiplied_along(value, matrix, axis, state)
-        value = reduce_terms(value, state.relations)
-        changed = state.with_solution(holes[0], value, place).with_pivots(hidden_pivots(along.values(), state))
-        inverted = [matrix for matrix in along.values() if _scalar_multiple(matrix) is None]
-        ending = ("s along its axes" if len(inverted) > 1 else " along its axis") if inverted else ""
-        words = f"multiply by the inverse{ending}" if inverted else "collect"
-        return changed.with_step("isolate", holes[0], value, words)
-    return None
-
-
-@frozen
-class AlongAxes:
-    """A product of a number, a tensor H and square matrices along some of its axes.
-
-    Attributes:
-        order: for every axis of H its place in the product.
-        scalar: the number.
-        matrices: for every axis the matrix along it, or None.
-    """
-
-    order: tuple[int, ...]
-    scalar: Node
-    matrices: tuple[Node | None, ...]
-
-
-def _along_axes(product: Contract, hole: Hole) -> AlongAxes | None:
-    own = [f for f in product.factors if f.node == hole]
-    others = [f for f in product.factors if f.node != hole]
-    output = [group[0] for group in product.output]
-    if len(own) != 1 or own[0].conj or not is_simple((*product.output, *own[0].groups)):
-        return None
-    labels = list(own[0].labels)
-    if len(set(labels)) < len(labels) or len(set(output)) < len(output):
-        return None
-    matrices: dict[int, tuple[int, Node]] = {}
-    scalar = number(product.coefficient)
-    for part in connected(others):
-        inside = {label: product.dims[label] for f in part for label in f.labels}
-        ends = [[label for label in side if label in inside] for side in (output, labels)]
-        if any(len(side) > 1 for side in ends) or len(ends[0]) != len(ends[1]):
-            return None
-        if not ends[0]:
-            scalar = multiply(scalar, contract(1, part, (), inside))
-            continue
-        ((row,), (column,)) = ends
-        if row == column or product.dims[row] != product.dims[column]:
-            return None
-        matrices[column] = row, contract(1, part, ((row,), (column,)), inside)
-    order = [matrices[label][0] if label in matrices else label for label in labels]
-    if sorted(order) != sorted(output):
-        return None
-    along = tuple(matrices[label][1] if label in matrices else None for label in labels)
-    return AlongAxes(tuple(output.index(label) for label in order), scalar, along)
-
-
-def _multiplied_along(value: Node, matrix: Node, axis: int, state: State) -> Node:
-    """A tensor with the inverse of a matrix along one of its axes."""
-    scalar = _scalar_multiple(matrix)
-    if scalar is not None:
-        return multiply(raise_to(scalar, Fraction(-1)), value)
-    axes = range(value.rank)
-    return product_of(
-        [(inverse_of(matrix, state), (value.rank, axis)), (value, axes)],
-        [value.rank if other == axis else other for other in axes],
-    )
-
-
 def matrix_of(form: Node, hole: Hole) -> Node | None:
     """The matrix of a linear map between vectors or scalars; None if it is linear over the reals only."""
     try:
@@ -416,7 +323,7 @@ def isolated(state: State, equation: LinearEquation, pair: Pair, term: Term) -> 
     if equation.form.rank != term.hole.rank:  # such as a row of a matrix
         return None
     value = equation.right
-    scalar = _scalar_multiple(pair.left)
+    scalar = scalar_multiple(pair.left)
     if scalar is not None:
         value = multiply(raise_to(scalar, Fraction(-1)), value)
     elif pair.left.shape[0] == pair.left.shape[1]:
@@ -453,7 +360,7 @@ def _chain_right_inverse(chain: tuple[Node, ...], state: State) -> Node | None:
     return result
 
 
-def _scalar_multiple(matrix: Node) -> Node | None:
+def scalar_multiple(matrix: Node) -> Node | None:
     """`c` for a matrix `c I`, where c is a number or a scalar expression."""
     if not matrix.is_square:
         return None
@@ -465,5 +372,5 @@ def _scalar_multiple(matrix: Node) -> Node | None:
 
 
 def _isolation_words(pair: Pair) -> str:
-    sides = [side for side in pair.sides if _scalar_multiple(side) is None]
+    sides = [side for side in pair.sides if scalar_multiple(side) is None]
     return "multiply by the inverse" + ("s" if len(sides) > 1 else "") if sides else "collect"

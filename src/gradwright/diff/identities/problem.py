@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping, Set
 from fractions import Fraction
 from functools import cached_property, lru_cache
 
@@ -16,7 +16,7 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, subtract, terms_of, value_key
 from gradwright.core.templates import formals, gauge_equations, identities
-from gradwright.core.walks import postorder
+from gradwright.core.walks import free_leaves, postorder, transform
 from gradwright.diff.differential import differential
 from gradwright.diff.identities.diagonals import merge_diagonals
 from gradwright.diff.identities.frames import is_orthonormal
@@ -134,6 +134,22 @@ class Problem:
         ]
         return tuple(e for e in powers if isinstance(e.left, Contract))
 
+    @cached_property
+    def _sums(self) -> dict[Hashable, Node]:
+        """What the equations say that a sum is, by its terms: 1 for `c² + s²`."""
+        pairs = [pair for e in self.equations for pair in ((e.left, e.right), (e.right, e.left))]
+        symbols = {*self.unknowns, *self.givens}
+        told = [(simplify(side), other) for side, other in pairs if other in symbols or _is_number(other, symbols)]
+        return {_terms_key(side): other for side, other in told if isinstance(side, Add)}
+
+    def with_stated_sums(self, node: Node) -> Node:
+        """The same with a sum that one of the equations has put as what it says that it is."""
+
+        def stated(inner: Node) -> Node:
+            return self._sums.get(_terms_key(inner), inner) if isinstance(inner, Add) else inner
+
+        return simplify(transform(simplify(node), stated)) if self._sums else node
+
     def relations(self, besides: Collection[Equation] = ()) -> tuple[Relation, ...]:
         """The equations, except some, as far as they shorten a product, also one with an inverse."""
         kept = [Equation(merge_diagonals(e.left), merge_diagonals(e.right)) for e in self.equations if e not in besides]
@@ -162,6 +178,10 @@ class Problem:
                 yield from _product_is(before, behind, value)
                 before, behind = (adjoint(inverse), mirrored) if is_behind else (mirrored, adjoint(inverse))
                 yield from _product_is(before, behind, adjoint(value))
+
+
+def _is_number(side: Node, symbols: Set[Node]) -> bool:
+    return not is_zero(side) and symbols.isdisjoint(free_leaves(side))
 
 
 def _terms_key(total: Node) -> Hashable:

@@ -3,7 +3,8 @@
 A point is found by the forward function if there is one, else by giving the inputs that are a term of one
 equation and occur nowhere else the value that makes it true, unknowns that an equation states in terms of
 others that value, and by Gauss-Newton steps for the rest. Many identities have solutions only where some inputs
-are small, so later attempts draw them smaller. The steps are those of the linear equations of `linearised`.
+are small, so later attempts draw them smaller; others where a matrix is stable, as those for Gramians, so the last ones
+place its eigenvalues to the left of zero. The steps are those of the linear equations of `linearised`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gradwright.core.evaluate import evaluate_all
 from gradwright.core.facts import NO_FACTS, Facts
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.points import (
+    LEFT,
     choose_sizes,
     demanded_orders,
     dimension_names,
@@ -50,6 +52,8 @@ AGREES = 1e-5
 STABLE = 1e-4
 LARGE = 1e6
 SMALLER_FROM = 2
+LEFT_FROM = 8
+ATTEMPTS = 10
 SETTLED = 1e-3
 NOTHING = 1e-6
 CANCELS = 1e-8
@@ -112,10 +116,11 @@ def find_point(
     problem: Problem, sizes: Mapping[str, int], seed: int, forward: Forward | None, start: Forward | None = None
 ) -> SolutionPoint:
     """A generic point on which the identity holds, as nearly as one can be found."""
+    smaller, side = SMALLER_FROM <= seed < LEFT_FROM, LEFT if seed >= LEFT_FROM else 0
     if forward is not None:
-        return forward_point(problem, sizes, seed, forward, smaller=seed >= SMALLER_FROM)
+        return forward_point(problem, sizes, seed, forward, smaller=smaller, side=side)
     generator = np.random.default_rng(seed)
-    values = _sampled(problem, sizes, generator, seed >= SMALLER_FROM)
+    values = _sampled(problem, sizes, generator, smaller, side)
     values.update(_drawn_unknowns(problem, sizes, generator))
     values.update(explicit_unknowns(problem, values, sizes))
     explicit = explicit_givens(problem, values, sizes)

@@ -21,7 +21,7 @@ from gradwright.core.nodes import Hole, Node, labels_of
 from gradwright.core.spaces import Space
 from gradwright.core.sums import add, scaled, subtract, terms_of
 from gradwright.diff.identities.frames import HoleSpec
-from gradwright.diff.identities.regions import ABOVE, BELOW, ON, guarded, reciprocal, solve_entries
+from gradwright.diff.identities.regions import ABOVE, BELOW, ON, entries_on_diagonal, guarded, reciprocal, solve_entries
 from gradwright.diff.identities.state import State
 from gradwright.diff.identities.terms import LinearEquation, holes_in, reduce_terms, tidy
 from gradwright.frozen import frozen, replace
@@ -228,7 +228,7 @@ def _is_mirrored(state: State, holes: Sequence[Hole]) -> bool:
 
 
 def _on_diagonal(value: Node, hole: Hole) -> Node:
-    entries = add(diagonal(term) for term in terms_of(simplify(value)))
+    entries = entries_on_diagonal(simplify(value))
     return real(entries) if hole.real else entries
 
 

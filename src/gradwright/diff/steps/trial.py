@@ -33,6 +33,7 @@ from gradwright.errors import ConditionError, GradwrightError
 from gradwright.frozen import frozen
 from gradwright.prims.determinant import logdet, slogdet
 from gradwright.prims.exponential import log
+from gradwright.prims.softmax import logsumexp
 from gradwright.simplify.branches import choose_branches
 from gradwright.simplify.pipeline import simplify
 
@@ -41,7 +42,7 @@ CANCELLED = 1e-5
 MEASURED = 1e-3
 ACCURATE = 1e-8
 STILL = 1e-9
-LOGARITHMS = frozenset((log, logdet, slogdet))
+LOGARITHMS = frozenset((log, logdet, slogdet, logsumexp))
 
 
 @frozen
