@@ -55,6 +55,12 @@ class Scene:
         return self.program.as_made(self.inputs)
 
     @cached_property
+    def filled(self) -> Mapping[tuple[int, Place], torch.Tensor]:
+        """The operands that were written into since they were made, as they are used: by instruction and place."""
+        assert self.program is not None
+        return {} if self.program.pure else self.program.as_used(self.inputs)
+
+    @cached_property
     def idle(self) -> Values:
         """The values of the user's program that do not reach the result; none where these cannot be computed again."""
         assert self.program is not None

@@ -127,11 +127,13 @@ def _operands(program: Program, scene: Scene) -> Iterator[Site]:
             uses[source] = uses.get(source, 0) + 1
     for instruction in program.instructions:
         for place, source in instruction.operands:
-            value = scene.values.get(source)
+            filled = scene.filled.get((instruction.slot, place))
+            value = scene.values.get(source) if filled is None else filled
             changed = instruction.in_place and instruction.changed == Slot(source)
             if uses[source] > 1 and is_number(value) and not changed:
                 maker = program.by_slot.get(source)
                 compared, words = instruction.name in COMPARISONS, scene.called(source)
+                words = words if filled is None else f"what is written into {words}"
                 yield Site(instruction.slot, value, source, maker, instruction, place, words, compared=compared)
 
 
