@@ -36,6 +36,7 @@ from gradwright.check.diagnosis.repairs.projected import projected
 from gradwright.check.diagnosis.repairs.rearranged import rearranged
 from gradwright.check.diagnosis.repairs.replaced import replaced
 from gradwright.check.diagnosis.repairs.structure import structure
+from gradwright.check.diagnosis.repairs.subscripts import subscripts
 from gradwright.check.diagnosis.repairs.transposes import transposes
 from gradwright.check.diagnosis.scene import Repair, Scene, attempt, close, largest
 from gradwright.check.truth import Truth
@@ -46,7 +47,7 @@ from gradwright.frozen import frozen
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, numbers, other_sizes, order, structure, replaced, multiplied, projected, powers, axes,
-    indices, products, overwritten, rearranged,
+    indices, products, overwritten, rearranged, subscripts,
 )  # fmt: skip
 REGULAR = tuple(family for family in REPAIRS if family not in (numbers, other_sizes))  # without what is solved for
 Family = Callable[[Truth, str], Iterator[Mutant]]
