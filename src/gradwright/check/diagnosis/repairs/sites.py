@@ -62,7 +62,7 @@ class Site:
 
         def make(values: Values, scene: Scene) -> object:
             quantity = scene.quantities[number].clone()  # the computation may write into it
-            return self.made(lambda _: quantity.mT if swapped else quantity, values, scene)
+            return self.made(lambda _: quantity.mT.contiguous() if swapped else quantity, values, scene)
 
         return self._repair(make, label, words, cost)
 
