@@ -171,10 +171,10 @@ class Scene:
         if swapped and maker is not None and maker.name in TRANSPOSES and not value.is_complex():
             return self.called(maker.operands[0][1])
         known = self.known(slot) if slot not in range(len(self.program.inputs)) else None
-        if known is not None:
-            quantity = self.library.quantities[known[0]]
-            return quantity.transposed_name if known[1] != swapped else quantity.name
         text = self.names.text(slot)
+        quantity = self.library.quantities[known[0]] if known is not None else None
+        if quantity is not None and known is not None and not (quantity.switches and len(text) < len(quantity.name)):
+            return quantity.transposed_name if known[1] != swapped else quantity.name
         simple = text.isidentifier() or (text.endswith(")") and text.count("(") == 1 and " " not in text)
         return (f"{text}ᵀ" if simple else f"({text})ᵀ") if swapped else text
 

@@ -40,7 +40,11 @@ def _parts(scene: Scene) -> list[tuple[Node, torch.Tensor]]:
     arranged = [part for part in laid_out if part is not None and part.rank == 2]
     nodes = dict.fromkeys((*whole, *arranged, *map(transpose, arranged)))
     values = [(node, _value(node, scene)) for node in nodes]
-    return [(node, value) for node, value in values if len(value[value != 0].unique()) >= FEWEST]
+    return [(node, value) for node, value in values if _differ(_ordered(value))]
+
+
+def _differ(ordered: torch.Tensor) -> bool:
+    return len(ordered[ordered != 0].unique()) >= FEWEST
 
 
 def _laid_out(product: Contract, cotangent: Symbol) -> Node | None:
