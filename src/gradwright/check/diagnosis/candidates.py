@@ -55,7 +55,15 @@ MUTANTS: tuple[Family, ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
     entrywise, confusions, ranges,
 )  # fmt: skip
-DERIVED = (detached, outputs, stages, chains, entrywise, confusions, ranges)  # with derivations of their own, which take longer
+DERIVED = (
+    detached,
+    outputs,
+    stages,
+    chains,
+    entrywise,
+    confusions,
+    ranges,
+)  # with derivations of their own, which take longer
 # How much is tried of a long computation, and of a long gradient.
 EARLY = 0.5  # what it adds to a cost that everything has to be computed again
 MOST_NODES = 2_500  # of the mutants of one family

@@ -45,7 +45,7 @@ def _through(truth: Truth, variable: Symbol, stage: Node) -> Iterator[Mutant]:
     beside = [pulled_back(rest, variable, truth.cotangent)] if variable in postorder(rest) else []
     if arriving is None or taken is None or None in beside:
         return
-    back = {mark: stage}
+    back: dict[Node, Node] = {mark: stage}
     product = as_product(substitute(arriving, back))
     for label in dict.fromkeys(product.free_labels):
         for alone, words in summands(product, label):

@@ -114,7 +114,12 @@ def _weighted(site: Site, slot: int, scene: Scene) -> Iterator[Repair]:
                 own == size or size == 1 for own, size in zip(site.value.shape, weights.shape, strict=True)
             ):
                 yield _repair(
-                    site, slot, lambda v, u, a=axis, i=line: v * u.sum(a)[i], "missing_chain_factor", f"{words}{along}", 1.6
+                    site,
+                    slot,
+                    lambda v, u, a=axis, i=line: v * u.sum(a)[i],
+                    "missing_chain_factor",
+                    f"{words}{along}",
+                    1.6,
                 )
 
 
