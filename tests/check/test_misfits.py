@@ -74,6 +74,19 @@ def test_the_backward_of_a_function() -> None:
     assert report.labels == {"missing_transpose"} and "A has to be transposed" in str(report)
 
 
+class Unpacked(Product):
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:  # type: ignore[override]
+        B, A = ctx.saved_tensors
+        return G @ B.mT, A.mT @ G
+
+
+def test_saved_tensors_that_are_unpacked_in_another_order() -> None:
+    report = gw.check(Unpacked, "A @ B", variables=PRODUCT[1])
+    assert report.labels == {"stale_saved_value"}
+    assert "it needs saved_tensors[1], saved_tensors[0] in their place" in str(report)
+
+
 class Fails(Product):
     @staticmethod
     def forward(ctx: Any, A: Tensor, B: Tensor) -> Tensor:

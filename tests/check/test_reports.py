@@ -97,3 +97,36 @@ def test_of_a_long_computation_what_is_soon_tried_is_not_left_out(monkeypatch: p
     text = "block([[q[0], -q[1]], [q[1], q[0]]]) / norm(q)"
     report = gw.check((None, backward), text, variables={"q": "2"})
     assert report.labels <= {"missing_projection", "missing_term", "detached_dependency"} and report.labels, str(report)
+
+
+def _by_samples(G: Tensor, A: Tensor, B: Tensor) -> Tensor:
+    return torch.stack([G[k] @ B[0].mT for k in range(len(A))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backward", "text", "variables", "words"),
+    [
+        (lambda G, x: -G * x, "mean(x ** 2)", {"x": "n"}, "is n/2 times what it should be"),
+        (
+            _by_samples, "einsum('bij,bjk->bik', A, B)", {"A": "b n m", "B": "b m k"},
+            "the index 0 in B[0] stays the same",
+        ),
+        (
+            lambda G, T, x: torch.einsum("ki,jik->j", G, T), "einsum('ijk,j->ki', T, x)", {"T": "n n n", "x": "n"},
+            "the subscripts jik of T in einsum should be ijk",
+        ),
+        (
+            lambda G, A, B: A @ G, "einsum('bij,bjk->bik', A, B)", {"B": "b n m", "A": "b n n"},
+            "the last two axes of A have to change places",
+        ),
+        (
+            lambda G, X, x, y: -G * X.mT @ (1 - y * (X @ x) > 0).to(X), "sum(maximum(ones(m) - y * (X @ x), zeros(m)))",
+            {"X": "m n", "x": "n", "y": "m"}, "1 - y * (X @ x) > 0 has to be multiplied by y",
+        ),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_mistake(backward: Any, text: str, variables: dict[str, str], words: str) -> None:
+    wrt = "A" if "A" in variables and "x" not in variables else "x"
+    report = gw.check((None, backward), text, wrt=wrt, variables=variables)
+    assert words in str(report), str(report)

@@ -6,10 +6,12 @@ import torch
 
 import gradwright as gw
 from gradwright.check.tracing import trace_backward, trace_forward, trace_gradient
+from gradwright.check.tracing.recording import calls_of
 from gradwright.core.declarations import parse_declaration
 from gradwright.core.signature import symbol_of
 
 SQUARE = {"X": "n n"}
+MOST_RUNS_OF_A_LOOP = 12  # at one size; at other sizes it takes other steps, which one run each shows
 WEIGHT = torch.randn(4, 4, dtype=torch.double, generator=torch.Generator().manual_seed(1))
 
 
@@ -280,3 +282,29 @@ def test_mutation_of_what_the_function_made_itself_is_followed():
     A = torch.randn(4, 5, dtype=torch.double)
     value = gw.Expression(found.node, found.signature).evaluate(A=A)
     torch.testing.assert_close(value, assembled(A))
+
+
+def test_roots_of_fractions_are_read_as_such() -> None:
+    assert trace_forward(torch.nn.functional.gelu, {}, {"x": "n"}).text == "½ x ∘ (erf(√½ x) + 1)"
+
+
+def test_the_calls_of_a_loop_tell_its_length() -> None:
+    def entries(x: torch.Tensor) -> torch.Tensor:
+        return sum((x[k] ** 2 for k in range(len(x))), x.sum())
+
+    assert calls_of(entries, [torch.ones(4)]) != calls_of(entries, [torch.ones(3)])
+    assert calls_of(raising, [torch.ones(3)]) is None
+
+
+def test_a_loop_is_recorded_at_few_points() -> None:
+    seen: list[int] = []
+
+    def squares(x: torch.Tensor) -> torch.Tensor:
+        seen.append(len(x))
+        out = torch.zeros_like(x)
+        for k in range(len(x)):
+            out[k] = x[k] ** 2
+        return out
+
+    assert trace_forward(squares, {}, {"x": "n"}).fixed
+    assert len(seen) <= MOST_RUNS_OF_A_LOOP

@@ -18,6 +18,7 @@ from gradwright.check.diagnosis.mutants.layouts import layouts
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.mutants.order import order as commuted
 from gradwright.check.diagnosis.mutants.outputs import outputs
+from gradwright.check.diagnosis.mutants.ranges import ranges
 from gradwright.check.diagnosis.mutants.stages import stages
 from gradwright.check.diagnosis.mutants.sums import sums
 from gradwright.check.diagnosis.mutants.terms import other_arguments, terms
@@ -32,8 +33,10 @@ from gradwright.check.diagnosis.repairs.overwritten import overwritten
 from gradwright.check.diagnosis.repairs.powers import powers
 from gradwright.check.diagnosis.repairs.products import products
 from gradwright.check.diagnosis.repairs.projected import projected
+from gradwright.check.diagnosis.repairs.rearranged import rearranged
 from gradwright.check.diagnosis.repairs.replaced import replaced
 from gradwright.check.diagnosis.repairs.structure import structure
+from gradwright.check.diagnosis.repairs.subscripts import subscripts
 from gradwright.check.diagnosis.repairs.transposes import transposes
 from gradwright.check.diagnosis.scene import Repair, Scene, attempt, close, largest
 from gradwright.check.truth import Truth
@@ -44,15 +47,23 @@ from gradwright.frozen import frozen
 
 REPAIRS: tuple[Callable[[Scene], Iterator[Repair]], ...] = (
     transposes, multiples, numbers, other_sizes, order, structure, replaced, multiplied, projected, powers, axes,
-    indices, products, overwritten,
+    indices, products, overwritten, rearranged, subscripts,
 )  # fmt: skip
 REGULAR = tuple(family for family in REPAIRS if family not in (numbers, other_sizes))  # without what is solved for
 Family = Callable[[Truth, str], Iterator[Mutant]]
 MUTANTS: tuple[Family, ...] = (
     whole, detached, outputs, stages, terms, other_arguments, factors, sums, commuted, chains,
-    entrywise, confusions,
+    entrywise, confusions, ranges,
 )  # fmt: skip
-DERIVED = (detached, outputs, stages, chains, entrywise, confusions)  # with derivations of their own, which take longer
+DERIVED = (
+    detached,
+    outputs,
+    stages,
+    chains,
+    entrywise,
+    confusions,
+    ranges,
+)  # with derivations of their own, which take longer
 # How much is tried of a long computation, and of a long gradient.
 EARLY = 0.5  # what it adds to a cost that everything has to be computed again
 MOST_NODES = 2_500  # of the mutants of one family

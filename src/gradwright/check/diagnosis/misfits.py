@@ -7,7 +7,7 @@ so on; what gives the right gradient at every point is the mistake.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradwright.check.diagnosis.operations import ENTRYWISE, ENTRYWISE_PRODUCTS, MATRIX_PRODUCTS, TRANSPOSES
 from gradwright.check.diagnosis.program import name_of
-from gradwright.check.diagnosis.recording import returned_by_node
+from gradwright.check.diagnosis.recording import returned_by_node, saved_by_node
 from gradwright.check.subject import Subject, copied
 from gradwright.check.tracing.compare import ORDINALS
 from gradwright.check.truth import Point, difference, received
@@ -23,6 +23,7 @@ from gradwright.frozen import frozen
 
 TOLERANCE = 1e-7
 MOST_MISFITS = 2
+MOST_SAVED = 4  # tensors, whose orders are all tried
 
 
 @frozen
@@ -43,6 +44,10 @@ class Fit:
 
 def misfit(subject: Subject, points: Sequence[Point]) -> tuple[str, tuple[str, ...]] | None:
     """What is wrong with the shapes in a backward, in words and by name; None if nothing small explains it."""
+    if (order := _due_order(subject, points)) is not None:
+        due = ", ".join(f"saved_tensors[{place}]" for place in order)
+        words = f"it unpacks the saved tensors in another order than they were saved in: it needs {due} in their place"
+        return words, ("stale_saved_value",)
     pending: list[tuple[int, ...]] = [()]
     while pending:
         choices = pending.pop(0)
@@ -53,6 +58,17 @@ def misfit(subject: Subject, points: Sequence[Point]) -> tuple[str, tuple[str, .
         elif choices and all(_is_right(_run(subject, point, choices)[0], point) for point in points):
             labels = dict.fromkeys(label for fit in fitting.chosen for label in fit.labels)
             return "; ".join(fit.words for fit in fitting.chosen), tuple(labels)
+    return None
+
+
+def _due_order(subject: Subject, points: Sequence[Point]) -> tuple[int, ...] | None:
+    """The order in which the backward needs the saved tensors, if it is another than that in which they were saved."""
+    count = saved_by_node(subject, points[0].inputs)
+    for order in permutations(range(count)) if count <= MOST_SAVED else ():
+        if order != tuple(range(count)) and all(
+            _is_right(returned_by_node(subject, point.cotangent_tensor, point.inputs, order), point) for point in points
+        ):
+            return order
     return None
 
 

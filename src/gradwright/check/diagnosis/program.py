@@ -216,6 +216,18 @@ class Program:
             made[instruction.slot] = _copied(values[instruction.slot])
         return made
 
+    def as_used(self, inputs: Mapping[str, torch.Tensor]) -> dict[tuple[int, Place], torch.Tensor]:
+        """What was written into since it was made, as it was when it was used: by the instruction and the place."""
+        made, values = self.as_made(inputs), self.start(inputs)
+        found: dict[tuple[int, Place], torch.Tensor] = {}
+        for instruction in self.instructions:
+            for place, source in instruction.operands:
+                value = values[source]
+                if isinstance(value, torch.Tensor) and not torch.equal(value, made[source]):
+                    found[instruction.slot, place] = value.clone()
+            values[instruction.slot] = instruction.run(values)
+        return found
+
 
 def name_of(function: Any) -> str:
     """The name of a function, without what is peculiar to PyTorch's naming."""

@@ -122,17 +122,36 @@ def _summed_down(gradient: Any, shape: torch.Size) -> Any:
         return gradient
 
 
+def saved_by_node(subject: Subject, inputs: Mapping[str, torch.Tensor]) -> int:
+    """How many tensors the forward of an `autograd.Function` saves for its backward; 0 for any other function."""
+    node = subject.custom_function(inputs)
+    try:
+        return 0 if node is None else len(_called(subject, node, copied(inputs)).context.saved_tensors)
+    except Exception:  # the user's code, run in an unusual way
+        return 0
+
+
 def returned_by_node(
-    subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor]
+    subject: Subject, cotangent: torch.Tensor, inputs: Mapping[str, torch.Tensor], order: Sequence[int] = ()
 ) -> dict[str, torch.Tensor] | None:
-    """What the backward of an `autograd.Function` returns, of whatever shape; None where it runs on PyTorch's alone."""
+    """What the backward of an `autograd.Function` returns, of whatever shape; None where it runs on PyTorch's alone.
+
+    Args:
+        subject: the function.
+        cotangent: of the output.
+        inputs: by name.
+        order: in which the backward is given the tensors that the forward saved, if not as they were.
+    """
     node = subject.custom_function(inputs)
     if node is None:
         return None
     try:
         with torch.no_grad():
             given = copied(inputs)
-            gradients = _called(subject, node, given).gradients(cotangent.clone())
+            call = _called(subject, node, given)
+            saved = call.context.saved_tensors
+            call.context.saved_tensors = tuple(saved[place] for place in order) if order else saved
+            gradients = call.gradients(cotangent.clone())
     except Exception:  # the user's code, run in an unusual way
         return None
     wanted = {name: gradients.get(name) for name in subject.wrt}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import combinations
+from math import prod
 
 import torch
 
@@ -20,6 +22,7 @@ from gradwright.simplify.expansion import expand
 BY_ENTRY = 1.7  # what the same numbers in every entry cost, which are no accident
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 MOST_TERMS = 6
+MOST_FRACTION = 64  # the largest denominator of a number that the whole is off by
 SIMPLE = 1000  # the largest denominator of a number that is written as a fraction
 
 
@@ -58,8 +61,34 @@ def multiples_of_all(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
     if any(abs(ratio - first) > CLOSE * abs(first) for ratio in alike):
         words = "a scalar factor that depends on the inputs is missing or wrong"
         return [Explanation(None, (), (Mutant(right, "missing_chain_factor", words, VAGUE),))]
-    parts = sign_and_number(right, first)
+    known = [abs(ratio) for ratio in ratios if ratio is not None]
+    parts = sign_and_number(right, first, _of_sizes(known, [scene.point.sizes for scene in scenes]))
     return [Explanation(None, (), parts, first)] if parts else []
+
+
+def _of_sizes(ratios: Sequence[float], sizes: Sequence[Mapping[str, int]]) -> str:
+    """Numbers that differ where sizes do, as a number times sizes, or by them; empty for any others.
+
+    Of several that give the same, the one with the simplest number counts.
+    """
+    if max(ratios) - min(ratios) <= CLOSE * max(ratios):
+        return ""
+    found: dict[str, Fraction] = {}
+    for names in (*combinations(sizes[0], 1), *combinations(sizes[0], 2)):
+        products = [prod(given[name] for name in names) for given in sizes]
+        for power in (1, -1):
+            rest = [ratio / product**power for ratio, product in zip(ratios, products, strict=True)]
+            number = Fraction(rest[0]).limit_denominator(MOST_FRACTION)
+            if all(abs(value - number) <= CLOSE * value for value in rest):
+                found[_quotient(number, names if power == 1 else (), names if power == -1 else ())] = number
+    return min(found, key=lambda words: found[words].numerator + found[words].denominator, default="")
+
+
+def _quotient(number: Fraction, above: Sequence[str], below: Sequence[str]) -> str:
+    top = [str(number.numerator)] * (number.numerator != 1 or not above) + [*above]
+    bottom = [str(number.denominator)] * (number.denominator != 1) + [*below]
+    under = " ".join(bottom)
+    return " ".join(top) + (f"/({under})" if len(bottom) > 1 else f"/{under}" if bottom else "")
 
 
 def _multiple_by_entry(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
@@ -75,19 +104,19 @@ def _multiple_by_entry(right: Node, scenes: Sequence[Scene]) -> list[Explanation
     return [Explanation(None, (), (Mutant(right, label, by_entry(weights), BY_ENTRY),))]
 
 
-def sign_and_number(right: Node, scale: float) -> tuple[Mutant, ...]:
-    """A sign and a number in words."""
+def sign_and_number(right: Node, scale: float, told_as: str = "") -> tuple[Mutant, ...]:
+    """A sign and a number in words; the number may have an expression in sizes."""
     parts: list[Mutant] = []
     if scale < 0:
         parts.append(Mutant(right, "wrong_sign", "the whole gradient has the wrong sign", 1.0))
     if abs(abs(scale) - 1) > CLOSE:
-        words = f"the whole gradient is {_number(abs(scale))} times what it should be"
+        words = f"the whole gradient is {told_as or _number(abs(scale))} times what it should be"
         parts.append(Mutant(right, "wrong_factor", words, 1.3))
     return tuple(parts)
 
 
 def _number(value: float) -> str:
-    fraction = Fraction(value).limit_denominator(64)
+    fraction = Fraction(value).limit_denominator(MOST_FRACTION)
     return str(fraction) if abs(float(fraction) - value) <= CLOSE * value else f"{value:.6g}"
 
 

@@ -60,6 +60,11 @@ class Scene:
         return self.program.as_made(self.inputs)
 
     @cached_property
+    def filled(self) -> Mapping[tuple[int, Place], torch.Tensor]:
+        """The operands that were written into since they were made, as they are used: by instruction and place."""
+        return {} if self.program.pure else self.program.as_used(self.inputs)
+
+    @cached_property
     def idle(self) -> Values:
         """The values of the user's program that do not reach the result; none where these cannot be computed again."""
         calls = self.program.idle
@@ -166,10 +171,10 @@ class Scene:
         if swapped and maker is not None and maker.name in TRANSPOSES and not value.is_complex():
             return self.called(maker.operands[0][1])
         known = self.known(slot) if slot not in range(len(self.program.inputs)) else None
-        if known is not None:
-            quantity = self.library.quantities[known[0]]
-            return quantity.transposed_name if known[1] != swapped else quantity.name
         text = self.names.text(slot)
+        quantity = self.library.quantities[known[0]] if known is not None else None
+        if quantity is not None and known is not None and not (quantity.switches and len(text) < len(quantity.name)):
+            return quantity.transposed_name if known[1] != swapped else quantity.name
         simple = text.isidentifier() or (text.endswith(")") and text.count("(") == 1 and " " not in text)
         return (f"{text}ᵀ" if simple else f"({text})ᵀ") if swapped else text
 

@@ -15,6 +15,7 @@ from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.mutants.mutant import Mutant, by_use
 from gradwright.check.diagnosis.repairs.at_hand import at_hand
 from gradwright.check.diagnosis.repairs.exchanges import exchanges
+from gradwright.check.diagnosis.repairs.indices import standing
 from gradwright.check.diagnosis.repairs.numbers import multiples_of_values
 from gradwright.check.diagnosis.repairs.repeated import repeated
 from gradwright.check.diagnosis.repairs.uses import uses
@@ -119,7 +120,8 @@ def explanations(single: Candidates, scenes: Sequence[Scene]) -> list[Explanatio
     if off_by_a_number:
         return sorted([*found, *multiples], key=lambda e: e.cost)
     if not _is_exact(found) and scenes[0].recorded is not None:
-        found += confirmed(_repaired_together(repeated(scenes[0], REGULAR), scenes[0], FEWER_CALLS), scenes)
+        in_loops = chain(repeated(scenes[0], REGULAR), standing(scenes[0]))
+        found += confirmed(_repaired_together(in_loops, scenes[0], FEWER_CALLS), scenes)
     if not _is_exact(found):
         found += confirmed(multiples_of_terms(single.right, scenes[0]), scenes)
     if not _is_exact(found) and scenes[0].recorded is not None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch._guards import TracingContext, tracing
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functionalize
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -91,7 +93,9 @@ def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
 def _trace(
     function: Callable[..., Any], inputs: Sequence[torch.Tensor], decompositions: Mapping[Any, Callable[..., Any]]
 ) -> GraphModule:
-    with warnings.catch_warnings(), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+    # PyTorch notes a shape for every result, and would set up a mode for each of them.
+    shapes = tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True)))
+    with warnings.catch_warnings(), torch.enable_grad(), torch.random.fork_rng(devices=[]), shapes:
         warnings.simplefilter("ignore")
         given = _differentiable(inputs)
         try:
@@ -107,6 +111,26 @@ def called(function: Callable[..., Any], inputs: Sequence[torch.Tensor], copied:
     with warnings.catch_warnings(), torch.enable_grad(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         return function(*(_differentiable(inputs) if copied else inputs))
+
+
+class _Counting(TorchFunctionMode):
+    """Counts the calls of PyTorch's functions."""
+
+    calls = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+def calls_of(function: Callable[..., Any], inputs: Sequence[torch.Tensor]) -> int | None:
+    """How many functions of PyTorch a function calls; None where it raises."""
+    try:
+        with _Counting() as counting:
+            called(function, inputs)
+    except Exception:  # the tracer meets the same error, and says where it is
+        return None
+    return counting.calls
 
 
 def _differentiable(inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:

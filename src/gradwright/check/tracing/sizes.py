@@ -108,8 +108,8 @@ def exact_number(value: Number) -> Node:
     if found is not None:
         return build.number(found)
     for k in (0, 1, -1, 2, -2):
-        squared = _fraction(value * value * math.pi**k, 1000)
-        if squared is not None and math.isclose(math.sqrt(squared / math.pi**k), abs(value), rel_tol=TOLERANCE):
+        squared = Fraction(value * value * math.pi**k).limit_denominator(1000)  # with the rounding of the square
+        if squared and math.isclose(math.sqrt(squared / math.pi**k), abs(value), rel_tol=TOLERANCE):
             return _root(squared, k, value)
     return _logarithm(value) or build.number(Fraction(repr(value)))
 
@@ -142,9 +142,9 @@ def _square_root(value: Fraction) -> Node:
     return power(build.number(value), Fraction(1, 2))
 
 
-def _fraction(value: float, largest: int = LARGEST_DENOMINATOR) -> Fraction | None:
+def _fraction(value: float) -> Fraction | None:
     """A fraction of small denominator that rounds to the value."""
-    found = Fraction(value).limit_denominator(largest)
+    found = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
     close = math.isclose(float(found), value, rel_tol=TOLERANCE / 2)
     return found if value == 0 or (found and close) else None
 

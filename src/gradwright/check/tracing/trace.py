@@ -21,7 +21,7 @@ from gradwright.back.render import brief
 from gradwright.check.tracing.interpret import Interpretation, interpret, output_node, reasons_of
 from gradwright.check.tracing.lockstep import DifferentOperations, Operation, in_lockstep
 from gradwright.check.tracing.operators import IGNORING, RANDOM, RULES
-from gradwright.check.tracing.recording import called, record
+from gradwright.check.tracing.recording import called, calls_of, record
 from gradwright.check.tracing.sizes import Sizes
 from gradwright.check.tracing.subjects import ATTEMPTS, Subject, subject_of
 from gradwright.check.tracing.values import Untraceable
@@ -219,8 +219,8 @@ def _alike(function: Function, subject: Subject, first: _Run, fixed: Mapping[str
     """The function at other sizes, some of them held; None as soon as it does other steps there."""
     found: list[_Run] = []
     for sizes in subject.other_sizes(first.sizes):
-        run = _attempt(function, subject, {**sizes, **fixed})
-        if run is None or not _same_operations(first, run):
+        run = _attempt(function, subject, {**sizes, **fixed}, first)
+        if run is None:
             return None
         found.append(run)
     return found
@@ -228,8 +228,7 @@ def _alike(function: Function, subject: Subject, first: _Run, fixed: Mapping[str
 
 def _may_vary(function: Function, subject: Subject, first: _Run, name: str) -> bool:
     """Whether the function does the same steps when one dimension has another size."""
-    run = _attempt(function, subject, {**first.sizes, name: max(first.sizes.values()) + 1})
-    return run is not None and _same_operations(first, run)
+    return _attempt(function, subject, {**first.sizes, name: max(first.sizes.values()) + 1}, first) is not None
 
 
 def _first_run(function: Function, subject: Subject) -> _Run:
@@ -247,11 +246,19 @@ def _first_run(function: Function, subject: Subject) -> _Run:
     raise failure
 
 
-def _attempt(function: Function, subject: Subject, sizes: Mapping[str, int]) -> _Run | None:
+def _attempt(function: Function, subject: Subject, sizes: Mapping[str, int], first: _Run) -> _Run | None:
+    """The function at other sizes; None where it fails, or does other steps than at the first point.
+
+    A loop that is longer is seen by the number of its calls, which is had for little.
+    """
+    calls = calls_of(function, subject.values(sizes, seed=0))
+    if calls is not None and calls != calls_of(function, first.inputs):
+        return None
     try:
-        return _run_at(function, subject, sizes)
+        run = _run_at(function, subject, sizes)
     except Untraceable:
         return None
+    return run if _same_operations(first, run) else None
 
 
 def _run_at(function: Function, subject: Subject, sizes: Mapping[str, int], seed: int = 0) -> _Run:

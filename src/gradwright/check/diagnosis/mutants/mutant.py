@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from gradwright.core.build import ones
-from gradwright.core.inference import is_symmetric
+from gradwright.core.inference import is_skew, is_symmetric
 from gradwright.core.nodes import Node, Solve, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.walks import postorder, substitute, transform
@@ -16,6 +16,7 @@ from gradwright.prims.piecewise import is_comparison
 from gradwright.simplify.pipeline import simplify
 
 MOST_KEPT = 512
+OF_TRANSPOSES = {Space.SYMMETRIC: is_symmetric, Space.SKEW: is_skew}
 OF_MASKS = ("wrong_mask", "missing_mask")
 
 
@@ -66,7 +67,8 @@ def pulled_back(node: Node, variable: Symbol, cotangent: Node) -> Node | None:
 def placed(root: Node, part: Node, changed: Node) -> Node:
     """A formula with a part of it changed.
 
-    A system whose solution was known to be symmetric may lose that with its right side: any matrix is then looked for.
+    A system whose solution was known to be symmetric, or skew-symmetric, may lose that with its right side: any matrix
+    is then looked for.
     """
     found = substitute(root, {part: changed})
     before = set(postorder(root))
@@ -76,10 +78,11 @@ def placed(root: Node, part: Node, changed: Node) -> Node:
 
 
 def _widened(node: Node) -> Node:
-    if not isinstance(node, Solve) or len(node.unknowns) != 1 or is_symmetric(node.right_sides[0]):
+    if not isinstance(node, Solve) or len(node.unknowns) != 1:
         return node
     unknown, equation = node.unknowns[0], node.equations[0]
-    if {unknown.space, equation.space} != {Space.SYMMETRIC}:
+    known = OF_TRANSPOSES.get(unknown.space)
+    if known is None or equation.space != unknown.space or known(node.right_sides[0]):
         return node
     free = unknown._replace(space=Space.FREE), equation._replace(space=Space.FREE)
     return Solve((free[0],), (free[1],), node.right_sides, node.index)

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradwright.check.diagnosis.mutants.mutant import Mutant, placed
+from gradwright.check.diagnosis.mutants.mutant import Mutant, placed, pulled_back
 from gradwright.check.truth import Truth, bound_nodes
 from gradwright.core.build import identity, matmul, transpose
 from gradwright.core.contraction import conjugate, scale
 from gradwright.core.inference import matrix_chain
-from gradwright.core.nodes import Apply, Contract, Factor, Node, Solve
+from gradwright.core.nodes import Apply, Contract, Factor, Node, Solve, Symbol
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import depends_on, postorder, substitute
+from gradwright.frozen import replace
 from gradwright.linear.forms import adjoint_solve
+from gradwright.linear.projection import is_structured
 from gradwright.simplify.expansion import expand
 from gradwright.simplify.pipeline import simplify
 
 
 def order(truth: Truth, name: str) -> Iterator[Mutant]:
-    """The cotangent moved to either end of every product; adjoint systems as they stand in the forward."""
-    root = truth.gradients[name]
+    """The cotangent moved to either end of every product; adjoint systems as they stand in the forward.
+
+    In the gradient as it is, and in that of a variable of which nothing is declared: whoever takes the part in the
+    tangent space at the end has made the mistake before.
+    """
+    variable = truth.signature.symbol(name)
+    yield from _in_wrong_order(truth, name, truth.gradients[name])
+    free = Symbol("__free", variable.shape, variable.facts & {"complex"})
+    root = pulled_back(substitute(truth.node, {variable: free}), free, truth.cotangent)
+    for mutant in _in_wrong_order(truth, name, root) if root is not None and is_structured(variable.facts) else ():
+        tangent = pulled_back(variable, variable, substitute(mutant.node, {free: variable}))
+        if tangent is not None:
+            yield replace(mutant, node=tangent)
+
+
+def _in_wrong_order(truth: Truth, name: str, root: Node) -> Iterator[Mutant]:
     others = set(truth.gradients_of([other for other in truth.signature.names if other != name]).values())
     yield from (mutant for mutant in _commuted(root, truth.cotangent) if simplify(mutant.node) not in others)
     for node in postorder(root):

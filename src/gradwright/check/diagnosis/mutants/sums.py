@@ -53,11 +53,14 @@ def _is_sum(node: Contract, summed: int, kept: int) -> bool:
 
 def _picked(node: Contract, label: int) -> Iterator[tuple[Node, str, str, float]]:
     """The first or the last summand alone, or all but that one."""
+    for alone, words in summands(node, label):
+        yield alone, "missing_trace_or_sum_over_batch", f"only {words} is used", 1.0
+        yield subtract(node, alone), "missing_trace_or_sum_over_batch", f"{words} is left out", 1.05
+
+
+def summands(node: Contract, label: int) -> Iterator[tuple[Node, str]]:
+    """The first and the last of what stands at one label, each in words."""
     dim = node.dims[label]
     for offset, which in ((Dim.of(0), "first"), (dim - 1, "last")):
         chosen = Factor(Selection(dim, None, offset), ((label,),))
-        words = f"only the {which} of {dim} contributions is used"
-        alone = with_factors(node, [*node.factors, chosen])
-        yield alone, "missing_trace_or_sum_over_batch", words, 1.0
-        words = f"the {which} of {dim} contributions is left out"
-        yield subtract(node, alone), "missing_trace_or_sum_over_batch", words, 1.05
+        yield with_factors(node, [*node.factors, chosen]), f"the {which} of {dim} contributions"

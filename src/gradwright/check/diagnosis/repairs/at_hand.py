@@ -33,6 +33,7 @@ def at_hand(scene: Scene) -> Iterator[Repair]:
             if scene.value_of(slot).shape == site.value.shape:
                 yield from _added_or_instead(site, slot, scene)
             yield from _multiplied(site, slot, scene)
+            yield from _weighted(site, slot, scene)
 
 
 def _others(site: Site, scene: Scene) -> Iterator[int]:
@@ -97,6 +98,29 @@ def _multiplied(site: Site, slot: int, scene: Scene) -> Iterator[Repair]:
         if value.shape[0] == given.shape[0 if on_left else -1] and (on_left or given.dim() == 2):
             words = words.format(name, turned, site.words)
             yield _repair(site, slot, combine, "missing_chain_factor", words, 1.7)
+
+
+def _weighted(site: Site, slot: int, scene: Scene) -> Iterator[Repair]:
+    """The lines of a value multiplied by the sums along an axis of a matrix, as by the degrees of a graph."""
+    matrix = scene.value_of(slot)
+    for axis in (0, 1) if matrix.dim() == 2 else ():
+        sums = matrix.sum(axis)
+        if close(sums, sums.mean().expand_as(sums)):
+            continue
+        words = f"{site.words} has to be multiplied by sum({scene.called(slot)}, axis={axis})"
+        for along, line in ((" along the rows", (..., None)), (" along the columns", (None, ...)), ("", ...)):
+            weights = sums[line]
+            if site.value.dim() == weights.dim() and all(
+                own == size or size == 1 for own, size in zip(site.value.shape, weights.shape, strict=True)
+            ):
+                yield _repair(
+                    site,
+                    slot,
+                    lambda v, u, a=axis, i=line: v * u.sum(a)[i],
+                    "missing_chain_factor",
+                    f"{words}{along}",
+                    1.6,
+                )
 
 
 def _repair(site: Site, slot: int, combine: Combine, label: str, words: str, cost: float) -> Repair:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -25,15 +25,51 @@ def indices(scene: Scene) -> Iterator[Repair]:
             yield from _other_parts(instruction, scene)
 
 
+def standing(scene: Scene) -> Iterator[tuple[Repair, ...]]:
+    """The repairs that belong together: an index that is the same in every pass of a loop, where the pass's is due."""
+    runs: dict[tuple[int, int], list[Instruction]] = {}
+    for instruction in scene.program.instructions:
+        if instruction.name == "__getitem__":
+            runs.setdefault(instruction.call, []).append(instruction)
+    for passes in runs.values():
+        taken = [_places(run) for run in passes]
+        for axis in range(min(map(len, taken))) if len(taken) > 1 else ():
+            if isinstance(taken[0][axis], int) and len({repr(places[axis]) for places in taken}) == 1:
+                yield from _counted(passes, taken, axis, scene)
+
+
+def _places(instruction: Instruction) -> tuple[Index, ...]:
+    index = instruction.arguments[1]
+    return index if type(index) is tuple else (index,)
+
+
+def _counted(
+    passes: Sequence[Instruction], taken: Sequence[tuple[Index, ...]], axis: int, scene: Scene
+) -> Iterator[tuple[Repair, ...]]:
+    """An index that counts the passes; of two loops, one inside of the other, those of the inner or of the outer."""
+    indexed = scene.values.get(passes[0].operands[0][1])
+    if not all(isinstance(place, int | slice) for place in taken[0]) or not is_number(indexed):
+        return
+    size, count = indexed.shape[axis], len(passes)
+    where = scene.names.text(passes[0].slot)
+    words = f"the index {taken[0][axis]} in {where} stays the same, and has to go on in the loop"
+    counters = [[number % size for number in range(count)], [number * size // count for number in range(count)]]
+    for counter in counters if count % size == 0 else ():
+        yield tuple(
+            _repair(run, (run.arguments[0], (*places[:axis], number, *places[axis + 1 :])), words)
+            for run, places, number in zip(passes, taken, counter, strict=True)
+        )
+
+
 def _other_places(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
-    indexed, index, *rest = instruction.arguments
+    indexed, _, *rest = instruction.arguments
     value = scene.values.get(indexed.index) if isinstance(indexed, Slot) else None
     if not is_number(value):
         return
     if instruction.name == "narrow":
         yield from _other_starts(instruction, value, scene)
         return
-    places = index if type(index) is tuple else (index,)
+    places = _places(instruction)
     if not all(isinstance(place, int | slice) for place in places):
         return
     written_to = instruction.in_place or _is_written_to(instruction, scene)

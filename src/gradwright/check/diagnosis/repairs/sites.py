@@ -61,7 +61,7 @@ class Site:
 
         def make(values: Values, scene: Scene) -> object:
             quantity = scene.quantities[number].clone()  # the computation may write into it
-            return self.made(lambda _: quantity.mT if swapped else quantity, values, scene)
+            return self.made(lambda _: quantity.mT.contiguous() if swapped else quantity, values, scene)
 
         return self._repair(make, label, words, cost)
 
@@ -123,11 +123,13 @@ def _operands(program: Program, scene: Scene) -> Iterator[Site]:
             uses[source] = uses.get(source, 0) + 1
     for instruction in program.instructions:
         for place, source in instruction.operands:
-            value = scene.values.get(source)
+            filled = scene.filled.get((instruction.slot, place))
+            value = scene.values.get(source) if filled is None else filled
             changed = instruction.in_place and instruction.changed == Slot(source)
             if uses[source] > 1 and is_number(value) and not changed:
                 maker = program.by_slot.get(source)
                 compared, words = instruction.name in COMPARISONS, scene.called(source)
+                words = words if filled is None else f"what is written into {words}"
                 yield Site(instruction.slot, value, source, maker, instruction, place, words, compared=compared)
 
 

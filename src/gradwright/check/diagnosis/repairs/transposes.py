@@ -46,6 +46,8 @@ def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
         yield site.repair(_transposed, "swapped_factors", words, 1.0 + extra)
         return
     words = f"{site.words} stands where {due} is due: a transpose is missing"
+    if site.value.dim() > 2:
+        words = f"the last two axes of {site.words} have to change places: a transpose is missing"
     if site.value.is_complex():
         told = f"{site.words} stands where {_adjoint(due)} is due: a conjugate transpose is missing"
         yield site.repair(_conjugate_transposed, "missing_transpose", told, 1.1 + extra)
