@@ -62,8 +62,8 @@ _ENTRYWISE = frozenset(
 )
 # Functions whose result is never a view of what they are given.
 _NEW = _ENTRYWISE.union(
-    "softplus softmax log_softmax inv abs relu cholesky_inverse cholesky_solve addmm pad cat concatenate stack cumsum "
-    "diag_embed".split()
+    "softplus softmax log_softmax inv abs relu cholesky_inverse cholesky_solve solve_triangular addmm pad cat "
+    "concatenate stack cumsum diag_embed".split()
 )
 
 
