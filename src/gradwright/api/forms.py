@@ -117,7 +117,7 @@ class Forms:
 
     def _values_of_gaps(self, arrays: Sequence[Any]) -> dict[Node, np.ndarray]:
         nodes = tuple(dict.fromkeys(n for gap in self.gaps for n in gap.nodes))
-        found = self._together(*nodes)[1](*arrays)
+        _, *found = self._together(self._node, *nodes)[1](*arrays)
         return dict(zip(nodes, (as_array("gap", g) for g in found), strict=True))
 
     def _together(self, *nodes: Node) -> tuple[Program, Function]:
