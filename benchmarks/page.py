@@ -26,8 +26,8 @@ faster than PyTorch's MKL does on AMD's processors, and so does XLA. *In JAX* is
 / in JAX* says how many times as long JAX's own derivative takes, in the same library. *Module* is the emitted
 `autograd.Function` under autograd, its forward and its backward, in general for batches and without the sizes; *torch
 / module* says how many times as long the plain function takes under autograd, which computes the value and records as
-well. Peak memory is that of a process of its own, above the inputs, in the order gradwright / hand-written / torch /
-jax.jit, the last by XLA's own account.
+well. Peak memory is that of a process of its own in a second run, above the inputs and the code that a first run loads,
+in the order gradwright / hand-written / torch / jax.jit, the last by XLA's own account.
 
 {sections}
 ## Where the goals are not reached

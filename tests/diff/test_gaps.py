@@ -65,6 +65,25 @@ def test_compiled_code_refuses_a_gap_that_is_lost_at_every_call(library: str) ->
             derived(V=value, dV=0 * V)
 
 
+def test_code_that_looks_at_gaps_writes_over_temporaries_where_nothing_is_recorded() -> None:
+    torch = pytest.importorskip("torch")
+    derived = gw.derive(gw.parse("eigh(S).eigenvectors", S="n n symmetric"), wrt="S").vjp.compile("torch")
+    S, G = torch.tensor(GENERATOR.normal(size=(2, 130, 130)))
+    S = S + S.T
+
+    def slopes() -> list:
+        given = [x.clone().requires_grad_() for x in (S, G)]
+        return torch.autograd.grad((derived(*given) * G).sum(), given)
+
+    before, wanted = slopes(), derived(S, G)
+    for _ in range(3):
+        assert torch.allclose(derived(S, G), wanted, rtol=1e-10)
+    assert derived.in_place.forms
+    assert all(map(torch.allclose, slopes(), before))
+    with pytest.raises(gw.ConditionError, match="a gap that is lost"):
+        derived(torch.eye(130, dtype=torch.float64), G)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize("facts", ["spd", ""])

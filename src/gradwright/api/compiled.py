@@ -196,7 +196,7 @@ class CompiledFunction:
             return plain
 
         def fit(*arrays: Any) -> Any:
-            self._chosen[key], value = in_place.fitted(arrays, plain)
+            self._chosen[key], value = self._forms.fitted(in_place, arrays)
             return value
 
         return fit

@@ -71,7 +71,9 @@ class Forms:
             return form
         if self._library.name == "jax":
             return self.plain if self.gaps and are_traced(arrays) else form
-        return form if leave_no_graph([a.detach() for a in arrays] if self.gaps else arrays) else self.recorded
+        if leave_no_graph(arrays):
+            return form
+        return self.watched if self.gaps and leave_no_graph([a.detach() for a in arrays]) else self.recorded
 
     def alone(self, arrays: Sequence[Any]) -> Function:
         """The function for such arrays where PyTorch just computes; kernels and blocks take arrays of one type."""
@@ -85,17 +87,44 @@ class Forms:
     @cached_property
     def watched(self) -> Function:
         """The function that refuses gaps lost in rounding errors, which its code computes beside the value."""
-        nodes = tuple(dict.fromkeys(n for gap in self.gaps for n in gap.nodes))
-        roots = optimise({"value": self._node} | {f"gap{k}": n for k, n in enumerate(nodes)}, self._hints)
-        function = live_function(lower(roots, self._library, inputs=self._inputs), self._library)
+        return self._watching(self._beside_gaps[1])
+
+    @cached_property
+    def _beside_gaps(self) -> tuple[Program, Function]:
+        """The code of the value and of what a first look at its gaps takes, and its function."""
+        return self._together(self._node, *self._sizes_of_gaps)
+
+    @property
+    def _sizes_of_gaps(self) -> tuple[Node, ...]:
+        return tuple(dict.fromkeys(n for gap in self.gaps for n in gap.sizes))
+
+    def _watching(self, function: Function) -> Function:
+        """A form of the function beside gaps, which refuses lost ones."""
 
         def watched(*arrays: Any) -> Any:
             with np.errstate(divide="ignore", invalid="ignore"):
-                value, *found = function(*arrays)
-            require_gaps(self.gaps, dict(zip(nodes, (as_array("gap", g) for g in found), strict=True)), self._node)
-            return value
+                return self._with_gaps(function(*arrays), arrays)
 
         return watched
+
+    def _with_gaps(self, found: Sequence[Any], arrays: Sequence[Any]) -> Any:
+        """The value, after a look at its gaps; a second one takes what counts."""
+        value, *sizes = found
+        values = dict(zip(self._sizes_of_gaps, (as_array("gap", g) for g in sizes), strict=True))
+        if not all(gap.are_wide([values[n] for n in gap.sizes]) for gap in self.gaps):
+            require_gaps(self.gaps, self._values_of_gaps(arrays), self._node)
+        return value
+
+    def _values_of_gaps(self, arrays: Sequence[Any]) -> dict[Node, np.ndarray]:
+        nodes = tuple(dict.fromkeys(n for gap in self.gaps for n in gap.nodes))
+        _, *found = self._together(self._node, *nodes)[1](*arrays)
+        return dict(zip(nodes, (as_array("gap", g) for g in found), strict=True))
+
+    def _together(self, *nodes: Node) -> tuple[Program, Function]:
+        """The code of several values, with what they share computed once, and its function."""
+        roots = optimise({f"value{k}": node for k, node in enumerate(nodes)}, self._hints)
+        program = lower(roots, self._library, inputs=self._inputs)
+        return program, live_function(program, self._library)
 
     @cached_property
     def _row_blocks(self) -> RowBlocks | None:
@@ -131,12 +160,20 @@ class Forms:
 
     def may_write_over(self, form: Function) -> bool:
         """Whether a form has one beside it that writes over temporaries."""
-        return self.in_place is not None and form is self._with_kernels[1]
+        return self.in_place is not None and form is (self.watched if self.gaps else self._with_kernels[1])
+
+    def fitted(self, in_place: InPlace, arrays: Sequence[Any]) -> tuple[Function, Any]:
+        """The form for arrays of these shapes and types that writes over temporaries, and the value at these."""
+        if not self.gaps:
+            return in_place.fitted(arrays, self._with_kernels[1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            form, found = in_place.fitted(arrays, self._beside_gaps[1])
+        return self._watching(form), self._with_gaps(found, arrays)
 
     @cached_property
     def in_place(self) -> InPlace | None:
         """The forms of the function that write over temporaries; None if there are none."""
-        program = self._with_kernels[0]
+        program = (self._beside_gaps if self.gaps else self._with_kernels)[0]
         if self._library.name == "jax" or program.foreign:
             return None
         forms = InPlace(function_source(program, self._library, "value"), "value", {})

@@ -31,8 +31,9 @@ from gradwright.back.operators.operator import StructuredOperator
 from gradwright.back.operators.split import Split
 from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.nodes import Node
+from gradwright.core.nodes import Direction, Node, Symbol
 from gradwright.core.signature import Signature
+from gradwright.core.walks import free_leaves
 from gradwright.errors import ShapeError
 
 
@@ -49,8 +50,9 @@ def operator_of(
     split = _halved(node) if provenance.split is None else provenance.split
     leaves = named_leaves(node, signature, provenance.optional)
     node = evaluated_form(node)
-    # Copies: the operator is that of this point, whatever becomes of the arrays.
-    arrays = {name: np.array(in_double(as_array(name, value))) for name, value in inputs_as_read(inputs).items()}
+    arrays = {name: in_double(as_array(name, value)) for name, value in inputs_as_read(inputs).items()}
+    # Copies of what it reads: the operator is that of this point, whatever becomes of the arrays.
+    arrays |= {leaf.name: arrays[leaf.name].copy() for leaf in _leaves_of(node) if leaf.name in arrays}
     check_names(leaves, arrays, node)
     sizes = bind_sizes({leaves[name]: array for name, array in arrays.items()})
     check_sizes(node, sizes, provenance.origins)
@@ -67,6 +69,10 @@ def operator_of(
     require_domain(beside.limited, others)
     warn_of_gauge(beside.tests, others, sizes)
     return operator
+
+
+def _leaves_of(node: Node) -> list[Symbol | Direction]:
+    return [leaf for leaf in free_leaves(node) if isinstance(leaf, Symbol | Direction)]
 
 
 def _halved(node: Node) -> Split:

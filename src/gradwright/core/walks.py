@@ -40,7 +40,7 @@ def postorder(
                 seen.add(node)
                 stack.append((node, True))
                 if node not in given:
-                    stack.extend((child, False) for child in reversed(children(node)) if child not in seen)
+                    stack.extend([(child, False) for child in reversed(children(node)) if child not in seen])
 
 
 def applications(*roots: Node) -> Iterator[Apply]:

@@ -54,14 +54,34 @@ class Gap:
         """All that has to be evaluated."""
         return (self.divisor, *self.parts, *(() if self.counts is None else (self.counts,)))
 
+    @property
+    def sizes(self) -> tuple[Node, ...]:
+        """What a first look takes: all but what counts."""
+        return (self.divisor, *self.parts)
+
+    def are_wide(self, values: Sequence[np.ndarray]) -> bool:
+        """A first look, from the values of the sizes: whether all gaps, counted or not, have correct digits."""
+        divisor, *parts = values
+        largest = max(float(np.max(np.abs(_entries(part)), initial=0.0)) for part in parts)
+        return bool(np.min(np.abs(divisor), initial=np.inf) > self._limit(divisor) * largest)
+
     def lost(self, values: Sequence[np.ndarray]) -> tuple[float, float] | None:
         """The smallest gap, and what it is beside, from the values of the nodes; None if it has a correct digit."""
+        if self.are_wide(values[: len(self.sizes)]):
+            return None
         divisor, *parts = (np.abs(value) for value in values)
         counted = np.ones(divisor.shape, bool) if self.counts is None else parts.pop() != 0
         largest = max(float(np.max(part[counted], initial=0.0)) for part in parts)
         smallest = float(np.min(divisor[counted], initial=np.inf))
-        precision = float(np.finfo(divisor.dtype).eps)
-        return None if smallest > max(self.close, ROUNDING * precision) * largest else (smallest, largest)
+        return None if smallest > self._limit(divisor) * largest else (smallest, largest)
+
+    def _limit(self, divisor: np.ndarray) -> float:
+        return max(self.close, ROUNDING * float(np.finfo(divisor.dtype).eps))
+
+
+def _entries(array: np.ndarray) -> np.ndarray:
+    """An array without the repetitions along axes that it is broadcast over."""
+    return array[tuple(slice(None) if step else slice(1) for step in array.strides)]
 
 
 @lru_cache(maxsize=512)

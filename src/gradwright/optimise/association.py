@@ -31,8 +31,10 @@ def associate(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     sizes, shared = Sizes(hints, roots), frozenset[Node]()
     for _ in range(WALKS - 1):
         products = _Products(sizes, shared)
-        _associated(roots, products)
-        shared = worth_sharing(products.met, sizes)
+        found = _associated(roots, products)
+        known, shared = shared, worth_sharing(products.met, sizes)
+        if shared == known:
+            return found
     return _associated(roots, _Products(sizes, shared))
 
 

@@ -75,7 +75,7 @@ lu_solve_transposed = Primitive(
     value_name="solved",
     real_only=True,
     numpy="scipy.linalg.lu_solve(({1}, {2}), {0}, trans=1, check_finite=False)",
-    torch="torch.linalg.lu_solve({1}, {2}, {0}.mT, left=False).mT",
+    torch="torch.linalg.lu_solve({1}, {2}, {0}, adjoint=True)",
     jax="jax.scipy.linalg.lu_solve(({1}, {2}), {0}, trans=1)",
 )
 cholesky_inverse = Primitive(

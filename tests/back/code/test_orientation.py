@@ -1,4 +1,4 @@
-"""Functions along the columns of a matrix are written so, and not as those along the rows of its transpose."""
+"""What is wanted of transposes is computed so: functions along columns, and the transposes of solutions."""
 
 from __future__ import annotations
 
@@ -24,6 +24,23 @@ DECLARED = {"X": "n m", "Y": "n m", "x": "n", "S": "n n symmetric"}
 def test_what_is_there_is_not_transposed(text: str, code: str) -> None:
     declared = {name: words for name, words in DECLARED.items() if name in text}
     assert gw.parse(text, **declared).compile("numpy").source.rstrip().endswith(code)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("cholesky(S)", "solve_triangular(S_chol, solved, upper=False, left=False)\n    return 0.5 * solved2"),
+        ("qr(Z).Q", "solve_triangular(R.T, Q @ (torch.tril(QG, -1) - torch.triu(QG, 1).T), upper=False, left=False)"),
+        ("trace(solve_triangular(L, X).T @ Y)", "solve_triangular(L.T, Y, upper=True)"),
+        ("trace(inv(Z.T) @ S)", "torch.linalg.lu_solve(factors, pivots, S, adjoint=True)"),
+    ],
+)
+def test_transposes_of_solutions_are_solved_for(text: str, code: str) -> None:
+    declared = {"S": "n n spd", "Z": "n n", "L": "n n lower", "X": "n m", "Y": "n m"}
+    declared = {name: words for name, words in declared.items() if name in text}
+    derived = gw.derive(gw.parse(text, **declared), wrt="X" if "X" in text else "Z" if "Z" in text else "S")
+    source = (derived.vjp if text in ("cholesky(S)", "qr(Z).Q") else derived.gradient).compile("torch").source
+    assert code in source, source
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])

@@ -343,3 +343,13 @@ def test_what_cannot_be_written_to_is_no_buffer() -> None:
     matrix.flags.writeable = False
     with pytest.raises(gw.GradwrightError, match="may only be read"):
         operator.to_dense(out=matrix)
+
+
+def test_an_operator_is_that_of_the_point_at_which_it_was_made() -> None:
+    A, B, X, C = np.random.default_rng(3).normal(size=(4, 5, 5))
+    operator = gw.derive(gw.parse("A @ X @ B", A="n n", X="n n", B="n n"), wrt="X").jacobian.operator(A=A, B=B, X=X)
+    wanted = A @ C @ B
+    for array in (A, B, X):
+        array *= 2
+    np.testing.assert_allclose((operator @ C.ravel()).reshape(5, 5), wanted, rtol=1e-12)
+    np.testing.assert_allclose(operator.solve(wanted), C, rtol=1e-8)

@@ -101,3 +101,23 @@ def test_batches(structure: str) -> None:
     leaf = batch.clone().requires_grad_()
     (found,) = torch.autograd.grad(emitted(leaf, x).sum(), leaf)
     assert torch.allclose(found, expected.sum(1))
+
+
+def test_an_input_is_projected_for_the_gradients_that_read_it() -> None:
+    """That in P reads H and what the forward hands over, that in H reads P."""
+    text, declared = "P - P @ H.T @ inv(H @ P @ H.T + R) @ H @ P", {"P": "n n spd", "H": "m n", "R": "m m spd"}
+    derived = gw.derive(gw.parse(text, **declared), wrt="P")
+    backward = derived.source().partition("def backward")[2].partition("def jvp")[0]
+    before, _, behind = backward.partition("grad_P = grad_H = grad_R = None")
+    assert "P = 0.5 * (P + P.mT)" in behind
+    assert "\n        P = 0.5" not in before
+    emitted, generator = derived.function("torch"), torch.Generator().manual_seed(2)
+    P, H, R = (torch.randn(*shape, dtype=torch.float64, generator=generator) for shape in ((4, 4), (3, 4), (3, 3)))
+    P, R, G = P @ P.mT + 0.1 * P, R @ R.mT + torch.eye(3) + 0.1 * R, torch.randn(4, 4, dtype=torch.float64)
+    plain = lambda P, H, R: P - P @ H.mT @ torch.linalg.inv(H @ P @ H.mT + R) @ H @ P  # noqa: E731
+    wanted = torch.func.vjp(lambda P, H, R: plain(symmetric(P), H, symmetric(R)), P, H, R)[1](G)
+    for place in range(3):
+        given = [x.clone().requires_grad_(k == place) for k, x in enumerate((P, H, R))]
+        for graph in (False, True):
+            (slope,) = torch.autograd.grad(emitted(*given), given[place], G, create_graph=graph)
+            assert torch.allclose(slope, wanted[place])

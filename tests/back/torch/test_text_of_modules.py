@@ -12,6 +12,7 @@ import torch
 from numerics import ROUNDING
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
+from work import calls
 
 import gradwright as gw
 from gradwright.back.code.live import load_source
@@ -253,3 +254,12 @@ def test_emitted_tests_choose_sizes_at_which_there_is_a_value() -> None:
     quadratic = gw.parse("b @ solve(B @ diag(w) @ B.T, b)", B="n k", w="k positive", b="n")
     sizes = dict(re.findall(r"^([nk]) = (\d+)", gw.derive(quadratic).tests("torch", module="m"), flags=re.MULTILINE))
     assert int(sizes["n"]) < int(sizes["k"])
+
+
+def test_what_a_module_shares_with_others_and_with_its_function_is_derived_once() -> None:
+    one, other = (
+        gw.derive(gw.parse(f"trace({name} @ sqrtm(A))", A="n n", **{name: "n n"}), wrt="A") for name in ("B", "C")
+    )
+    assert str(one) and str(other) and one.source()
+    assert calls(one.source) < 60_000
+    assert calls(other.source) < 230_000

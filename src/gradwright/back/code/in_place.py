@@ -62,8 +62,8 @@ _ENTRYWISE = frozenset(
 )
 # Functions whose result is never a view of what they are given.
 _NEW = _ENTRYWISE.union(
-    "softplus softmax log_softmax inv abs relu cholesky_inverse cholesky_solve addmm pad cat concatenate stack cumsum "
-    "diag_embed".split()
+    "softplus softmax log_softmax inv abs relu cholesky_inverse cholesky_solve solve_triangular addmm pad cat "
+    "concatenate stack cumsum diag_embed".split()
 )
 
 
@@ -439,6 +439,8 @@ def _with_padded(write: Function, own: Any, inner: Any, widths: Any) -> Any:
 
 def _are_equal(value: Any, other: Any) -> bool:
     """Whether two runs agree but for rounding errors, which the alignment of memory changes."""
+    if isinstance(value, tuple):
+        return all(map(_are_equal, value, other))
     first, second = _as_numbers(value), _as_numbers(other)
     if not np.issubdtype(first.dtype, np.inexact):
         return np.array_equal(first, second)

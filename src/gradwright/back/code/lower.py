@@ -14,7 +14,7 @@ from gradwright.back.code.calls import repeated_named, write_call
 from gradwright.back.code.contractions import is_negative, is_view, spread_axes, write_contraction
 from gradwright.back.code.library import Library
 from gradwright.back.code.names import Names
-from gradwright.back.code.orientation import along_first, is_turned
+from gradwright.back.code.orientation import along_first, from_right, is_turned
 from gradwright.back.code.program import Foreign, Program, Statement
 from gradwright.back.code.sizes import Sizes
 from gradwright.back.code.sums import write_sum
@@ -122,6 +122,8 @@ class Lowering:
             if node not in self.values and self._deserves_name(node):
                 self.assign(node)
         results = {name: self._result(node) for name, node in roots.items()}
+        if self.statements and [*results.values()] == [self.statements[-1].target]:
+            results = dict.fromkeys(results, self.statements.pop().expression)
         statements = (*self._sizes_in_use(results.values()), *self.statements)
         decorator = self.library.quiet if self.leaves_out else ""
         foreign = tuple(self.foreign.values())
@@ -243,7 +245,8 @@ class Lowering:
     def _follows_order(self, node: Node) -> bool:
         """Whether a node can be written with its axes in any order at no cost."""
         if isinstance(node, Apply):
-            return node.primitive.elementwise or self._along_first(node) is not None
+            turned = self._along_first(node) or self._from_right(node)
+            return node.primitive.elementwise or turned is not None
         return isinstance(node, Contract | Add)
 
     def _short(self, node: Node, order: Sequence[int] | None = None) -> Code:
@@ -276,6 +279,8 @@ class Lowering:
                     code = self.values.get(node) or self._assign_outputs(node)
                 elif (template := self._along_first(node)) is not None:
                     return self._along_columns(node, template, order)
+                elif list(order) == [1, 0] and (template := self._from_right(node)) is not None:
+                    return self._transposed_solution(node, template)
                 else:
                     code = self._application(node)
                 return self.writer.permuted(code, list(order))
@@ -376,6 +381,15 @@ class Lowering:
         arguments = [self.demand(argument, [1, 0]) for argument in node.arguments]
         code = fill(template, repeated_named(self, template, node, arguments))
         return self.writer.permuted(code, [node.rank - 1 - axis for axis in order])
+
+    def _from_right(self, node: Apply) -> str | None:
+        """How the transpose of a solution is written by those of a triangle and of a right side that may be turned."""
+        template = self.library.implementation(node.primitive)
+        found = from_right(template) if isinstance(template, str) and node.rank == 2 else None
+        return None if found is None or node.arguments[1] in self.values else found
+
+    def _transposed_solution(self, node: Apply, template: str) -> Code:
+        return fill(template, self._one_type(node, [self.demand(argument, [1, 0]) for argument in node.arguments]))
 
     def _one_type(self, node: Apply, codes: Sequence[Code]) -> list[Code]:
         """Real arguments beside complex ones, made complex where they may be and the library wants one type."""

@@ -1,7 +1,8 @@
 """Whether a matrix is computed from transposes of what is there: then a function along its rows is one along columns.
 
 `softmax(X, axis=0)` is the transpose of a function of `X.T` along the last axis. As such it would read X across its
-rows; it is `torch.softmax(X, dim=-2)`.
+rows; it is `torch.softmax(X, dim=-2)`. And what is wanted of a triangular system may be the transpose of its solution,
+which PyTorch computes from the transposes of its sides.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Factor, Groups, Node
 
 _ALONG_LAST = re.compile(r"\b(dim|axis)=-1\b")
+_FROM_LEFT = re.compile(r"^torch\.linalg\.solve_triangular\((.*), upper=(True|False)\)$")
 
 
 def along_first(template: str) -> str | None:
     """The text of a function along the last axis as that of the same function along the first of two."""
     return _ALONG_LAST.sub(r"\1=-2", template) if _ALONG_LAST.search(template) else None
+
+
+def from_right(template: str) -> str | None:
+    """The text of the solution of `A X = B` for a triangle A as that of `Xᵀ Aᵀ = Bᵀ`, where the library has both."""
+    found = _FROM_LEFT.match(template)
+    return found and f"torch.linalg.solve_triangular({found[1]}, upper={found[2] == 'False'}, left=False)"
 
 
 def is_turned(node: Node, known: Callable[[Node], bool | None]) -> bool | None:

@@ -48,9 +48,9 @@ _NUMPY = {
     Space.STRICTLY_LOWER: "np.tril({x}, -1)",
     Space.UPPER: "np.triu({x})",
     Space.STRICTLY_UPPER: "np.triu({x}, 1)",
-    Space.SYMMETRIC: "({x} + {x}.T) / 2",
-    Space.HERMITIAN: "({x} + {x}.conj().T) / 2",
-    Space.SKEW: "({x} - {x}.T) / 2",
+    Space.SYMMETRIC: "0.5 * ({x} + {x}.T)",
+    Space.HERMITIAN: "0.5 * ({x} + {x}.conj().T)",
+    Space.SKEW: "0.5 * ({x} - {x}.T)",
 }
 _PROJECTIONS = {
     "numpy": _NUMPY,
@@ -61,9 +61,9 @@ _PROJECTIONS = {
         Space.STRICTLY_LOWER: "{x}.tril(-1)",
         Space.UPPER: "{x}.triu()",
         Space.STRICTLY_UPPER: "{x}.triu(1)",
-        Space.SYMMETRIC: "({x} + {x}.mT) / 2",
+        Space.SYMMETRIC: "0.5 * ({x} + {x}.mT)",
         # Not .mH: in forward mode under vmap, PyTorch 2.13 cannot make a view of a conjugate.
-        Space.HERMITIAN: "({x} + {x}.mT.conj_physical()) / 2",
-        Space.SKEW: "({x} - {x}.mT) / 2",
+        Space.HERMITIAN: "0.5 * ({x} + {x}.mT.conj_physical())",
+        Space.SKEW: "0.5 * ({x} - {x}.mT)",
     },
 }

@@ -69,10 +69,9 @@ def _from_lu(matrix: Array, norm: float) -> Factored:
 
 
 def _is_hermitian(matrix: Array) -> bool:
-    scale = largest(matrix)
-    return bool(
-        np.all(np.real(np.diag(matrix)) > 0) and np.allclose(matrix, matrix.conj().T, rtol=0, atol=1e-13 * scale)
-    )
+    if not np.all(np.real(np.diag(matrix)) > 0):
+        return False
+    return largest(matrix - matrix.conj().T) <= 1e-13 * largest(matrix)
 
 
 def by_parts(solver: Callable[[Array], Array], is_real: bool) -> Callable[[Array], Array]:

@@ -29,7 +29,6 @@ from gradwright.back.code.program import Statement, statement_lines
 from gradwright.back.code.wrapping import INDENT, WIDTH, in_block
 from gradwright.back.torch.programs import Programs
 from gradwright.back.torch.statements import Piece, is_size, needed
-from gradwright.frozen import replace
 
 # How far from the left the statements of a method stand, and those of a block in it.
 IN_METHOD = 2 * len(INDENT)
@@ -230,14 +229,8 @@ def _backward(programs: Programs) -> Iterator[str]:
 
 def _resumed(programs: Programs, again: Sequence[Statement], fast: Piece, condition: str) -> list[str]:
     """The fast backward, before which what is carried is computed again under a condition."""
-    both = _projections(programs, fast.reads_entries_of)
-    inside = _projections(programs, Piece(tuple(again), ()).reads_entries_of - fast.reads_entries_of)
-    return [
-        *statement_lines(both, IN_METHOD),
-        condition,
-        *indented(statement_lines([*inside, *again], IN_BLOCK)),
-        *_gradients(replace(programs, projections={}), fast, IN_METHOD),
-    ]
+    inside = _projecting(programs, Piece(tuple(again), ())).statements
+    return [condition, *indented(statement_lines(inside, IN_BLOCK)), *_gradients(programs, fast, IN_METHOD)]
 
 
 def _gradients_type(programs: Programs) -> str:

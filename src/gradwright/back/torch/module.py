@@ -12,7 +12,8 @@ import re
 import sys
 from _blake2 import blake2b
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from gradwright.back.code import Foreign
 from gradwright.back.code.module import escaped
@@ -81,18 +82,8 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     Raises:
         EmissionError: a part of the function cannot be written in PyTorch.
     """
-    plan = _plan(asked)
-    functions, programs = plan.functions, plan.programs
-    texts = [_outputs_class(asked)] if len(asked.outputs) > 1 else []
-    texts += ["\n".join(_public(asked, plan)), GIVEN_PRECISION, BY_POSITION, _class_text(asked.name, programs)]
-    helpers = dict(programs.helpers)
-    done = {key_of(plan.own)} if plan.own is not None else set[Key]()
-    while len(done) < len(functions.called):
-        key = next(key for key in functions.called if key not in done)
-        done.add(key)
-        text, more = _helper(functions.called[key], functions)
-        texts += text
-        helpers.update(more)
+    defined = _definitions(asked)
+    texts, helpers, functions = list(defined.texts), defined.helpers, defined.functions
     kernels: list[str] = []
     for key, foreign in functions.kernels.items():
         name = functions.names[key]
@@ -110,6 +101,39 @@ def module_text(asked: Asked, bound: Bound | None = None) -> str:
     body = "\n\n\n".join(dict.fromkeys(text.strip("\n") for text in texts if not is_import(text)))
     _require_one_of_each_name(asked.name, body)
     return wrapped(f"{_head(asked, body, imports)}\n\n\n{body}\n")
+
+
+@frozen
+class _Definitions:
+    """What a module defines, but for what it computes by libraries other than PyTorch.
+
+    Attributes:
+        texts: the public function, its class, and the functions that its rules call.
+        helpers: the helper functions, by name.
+        functions: all functions, with the kernels that they call.
+    """
+
+    texts: tuple[str, ...]
+    helpers: Mapping[str, str]
+    functions: Functions
+
+
+@lru_cache(maxsize=128)
+def _definitions(asked: Asked) -> _Definitions:
+    """The definitions; kept, since a module is often read first and then run."""
+    plan = _plan(asked)
+    functions, programs = plan.functions, plan.programs
+    texts = [_outputs_class(asked)] if len(asked.outputs) > 1 else []
+    texts += ["\n".join(_public(asked, plan)), GIVEN_PRECISION, BY_POSITION, _class_text(asked.name, programs)]
+    helpers = dict(programs.helpers)
+    done = {key_of(plan.own)} if plan.own is not None else set[Key]()
+    while len(done) < len(functions.called):
+        key = next(key for key in functions.called if key not in done)
+        done.add(key)
+        text, more = _helper(functions.called[key], functions)
+        texts += text
+        helpers.update(more)
+    return _Definitions(tuple(texts), helpers, functions)
 
 
 def _in_names_of_their_own(kernels: Sequence[str], helpers: Iterable[str]) -> list[str]:
@@ -205,7 +229,7 @@ def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str
         for place, declared in enumerate(primitive.outputs)
     }
     try:
-        rules = derive_rules(inputs, values)
+        rules = _rules_of(inputs, tuple(values.items()))
     except UnsupportedError as error:
         return _value_only(foreign, name, inputs, functions, str(error)), {}
     programs = write_programs(rules, functions, _reserved(functions), either_field=True)
@@ -220,6 +244,12 @@ def _helper(foreign: Foreign, functions: Functions) -> tuple[list[str], dict[str
         *indented([*_made_complex(foreign, programs), *broadcast_lines(name, inputs, ids), f"return {applied}"]),
     ]
     return ["\n".join(lines), _class_text(name, programs)], dict(programs.helpers)
+
+
+@lru_cache(maxsize=128)
+def _rules_of(inputs: tuple[Symbol, ...], values: tuple[tuple[str, Node], ...]) -> Rules:
+    """The rules of a primitive; kept, since many modules call the same ones."""
+    return derive_rules(inputs, dict(values))
 
 
 def _made_complex(foreign: Foreign, programs: Programs) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from types import EllipsisType
 
 from gradwright.back.code import TORCH, Program, Statement, lower
@@ -165,11 +166,23 @@ def _joint(rules: Rules, library: Library, names: Sequence[str]) -> Program:
     roots = {o.name: value for o, value in zip(rules.outputs, rules.values, strict=True)}
     roots |= {_gradient(s): substitute(slope, known) for s, slope in rules.vjp.items()}
     leaves = (*rules.inputs, *rules.outputs, *rules.cotangents)
-    nodes = optimise(roots, passes=MODULE_PASSES)
-    found = use_kernels(tuple(nodes.values()), KERNELS)
-    shown = dict(zip(nodes, found, strict=True))
+    shown = dict(zip(roots, _in_fast_form(tuple(roots.values())), strict=True))
     # The forward has no outputs yet.
     return lower(shown, library, inputs=leaves, names=names, batched=True, sized=rules.inputs)
+
+
+# Both kept: modules define the same functions again and again, under names that depend on the module.
+@lru_cache(maxsize=128)
+def _in_fast_form(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """What is fastest where nothing is differentiated."""
+    found = optimise({str(place): node for place, node in enumerate(nodes)}, passes=MODULE_PASSES)
+    return use_kernels(tuple(found.values()), KERNELS)
+
+
+@lru_cache(maxsize=256)
+def _in_safe_form(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """What PyTorch differentiates correctly at every order."""
+    return arrange(in_safe_functions(choose_inside(keep_digits(nodes))))
 
 
 def _exact(rules: Rules, library: Library, names: Sequence[str]) -> Program:
@@ -185,7 +198,7 @@ def _pushed(rules: Rules, library: Library, names: Sequence[str]) -> Program:
 def _lowered(
     roots: Mapping[str, Node], rules: Rules, library: Library, more: Sequence[Symbol | Direction], names: Sequence[str]
 ) -> Program:
-    nodes = arrange(in_safe_functions(choose_inside(keep_digits(tuple(roots.values())))))
+    nodes = _in_safe_form(tuple(roots.values()))
     leaves, shown = (*rules.inputs, *rules.outputs, *more), dict(zip(roots, nodes, strict=True))
     # An output that only gives a size would be kept for it.
     return lower(shown, library, inputs=leaves, names=names, batched=True, sized=(*rules.inputs, *more))

@@ -17,6 +17,7 @@ from gradwright.core.walks import transform_all
 from gradwright.frozen import replace
 from gradwright.optimise.blocks import in_blocks
 from gradwright.prims.eig import eig
+from gradwright.prims.factorised import VECTOR, lu_solve_transposed
 from gradwright.prims.matrix_exp import matrix_exp
 from gradwright.prims.solve import without_system
 
@@ -25,6 +26,12 @@ _WRITTEN: dict[Primitive, Implementation] = {
     matrix_exp: "torch.linalg.matrix_exp({0}.contiguous())",
     # The rules call it on complex matrices; a real one gets the same order and phases.
     eig: "torch.linalg.eig({0} + 0j)",
+}
+
+# PyTorch's solution with the transposed matrix is one with the adjoint.
+_WITHOUT_CONJUGATE: dict[Primitive, Implementation] = {
+    lu_solve_transposed: "torch.linalg.lu_solve({1}, {2}, {0}.mT, left=False).mT",
+    VECTOR[lu_solve_transposed]: "torch.linalg.lu_solve({1}, {2}, {0}[..., None].mT, left=False).mT[..., 0]",
 }
 
 
@@ -48,8 +55,12 @@ def in_either_field(library: Library) -> Library:
 
 
 def in_complex_too(library: Library) -> Library:
-    """The library for code that is written for real inputs and also given complex ones: `vecdot` has a conjugate."""
-    return replace(library, batch_dot="torch.linalg.vecdot(torch.conj({x}), {y})")
+    """The library for code that is written for real inputs and also given complex ones: nothing is conjugated."""
+
+    def implementation(primitive: Primitive) -> Implementation | None:
+        return _WITHOUT_CONJUGATE.get(primitive, library.implementation(primitive))
+
+    return replace(library, implementation=implementation, batch_dot="torch.linalg.vecdot(torch.conj({x}), {y})")
 
 
 def in_safe_functions(nodes: tuple[Node, ...]) -> tuple[Node, ...]:

@@ -82,13 +82,17 @@ def is_size(statement: Statement) -> bool:
 
 
 def needed(statements: Sequence[Statement], expressions: Iterable[str]) -> list[Statement]:
-    """The statements that some expressions need, in order."""
-    wanted = {name for text in expressions for name in names_in(text)}
+    """The statements that some expressions need, in order; a shape or a type needs no projection of what has it."""
+    texts = list(expressions)
+    wanted = {name for text in texts for name in names_in(text)}
+    entries = {name for text in texts for name in entries_in(text)}
     kept: list[Statement] = []
     for statement in reversed(statements):
-        if wanted.intersection(targets_of(statement)):
+        read = names_in(statement.expression)
+        if (entries if statement.target in read else wanted).intersection(targets_of(statement)):
             kept.append(statement)
-            wanted |= names_in(statement.expression)
+            wanted |= read
+            entries |= entries_in(statement.expression)
     return kept[::-1]
 
 
