@@ -1,8 +1,8 @@
 """`gradwright derive`, `define`, `emit`, `check`, `rules`.
 
-Exit codes: 0 right, 1 wrong, 2 a usage error or text that cannot be understood, 130 if interrupted. An error of the user's
-is one paragraph, never a traceback. The command line is Click's; everything else is imported by the
-command that needs it, so that a first result comes quickly.
+Exit codes: 0 right, 1 wrong, 2 a usage error or text that cannot be understood, 130 if interrupted. An error of the
+user's is one paragraph, never a traceback. The command line is Click's; everything else is imported by the command that
+needs it, so that a first result comes quickly.
 """
 
 from __future__ import annotations

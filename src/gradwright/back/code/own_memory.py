@@ -1,7 +1,7 @@
 """Results in memory of their own: whoever writes into one changes no input, and no other result.
 
-The gradient of `⟨a, x⟩` in x is a, and that of `sum(x)²` a single number, looked at as a vector. Returned as they are, the
-first would be the caller's array, and the second could not be written into. Both are read off the code.
+The gradient of `⟨a, x⟩` in x is a, and that of `sum(x)²` a single number, looked at as a vector. Returned as they are,
+the first would be the caller's array, and the second could not be written into. Both are read off the code.
 """
 
 from __future__ import annotations
