@@ -58,6 +58,8 @@ def in_one_precision(arrays: Mapping[str, Any], inputs: Mapping[str, Any], libra
 def _in_one_type(tensors: Mapping[str, Any], deciding: Sequence[Any]) -> dict[str, Any]:
     import torch
 
+    if len({x.dtype for x in tensors.values()}) == 1:  # the rest cannot be traced in one graph
+        return dict(tensors)
     widest = reduce(torch.promote_types, (x.dtype.to_real() for x in deciding))
     return {name: x.to(widest.to_complex() if x.is_complex() else widest) for name, x in tensors.items()}
 
