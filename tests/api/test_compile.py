@@ -94,6 +94,37 @@ def test_lists_and_whole_numbers_become_arrays() -> None:
     assert gw.parse("x @ y / 2", x="n", y="n").compile("torch")([1, 2], [3, 4]) == 5.5
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_numbers_and_lists_have_the_precision_of_the_arrays_beside_them(library: str) -> None:
+    convert = {"numpy": np.asarray, "torch": torch.asarray, "jax": jax.numpy.asarray}[library]
+    function = gw.parse("a * X @ x", a="", X="n n", x="n").compile(library)
+    single, x = convert(X.astype(np.float32)), B[:, 0].tolist()
+    with jax.enable_x64(True):
+        assert str(function(a=2.0, X=single, x=x).dtype).endswith("float32")
+        assert np.allclose(function(a=2, X=single, x=convert(np.array(x))), 2 * X @ x, rtol=1e-5)
+
+
+def test_what_has_no_numbers_to_read_is_told() -> None:
+    product = gw.parse("X @ x", X="n n", x="n")
+    T = torch.tensor(X)
+    for value in (product.evaluate, product.compile("numpy")):
+        with pytest.raises(EvaluationError, match=r"compile\('jax'\)"):
+            jax.jit(lambda A, value=value: value(X=A, x=B[:, 0]))(X)
+        with pytest.raises(EvaluationError, match=r"compile\('torch'\)"):
+            torch.func.vmap(lambda A, value=value: value(X=A, x=B[:, 0]))(T[None])
+        with pytest.raises(EvaluationError, match=r"compile\('torch'\)"):
+            value(X=T.to("meta"), x=B[:, 0])
+        with pytest.raises(EvaluationError, match="an expression is no array"):
+            value(X=gw.matrix("A", "n", "n"), x=B[:, 0])
+        assert np.allclose(value(X=torch.complex(T, T).conj().imag, x=B[:, 0]), -X @ B[:, 0])
+
+
+def test_an_array_that_cannot_be_written_into_is_an_input_of_pytorch_code() -> None:
+    fixed = X.copy()
+    fixed.flags.writeable = False
+    assert np.allclose(gw.parse("2 * X", X="n n").compile("torch")(X=fixed), 2 * X)
+
+
 @pytest.mark.parametrize("text", ["X[9, :]", "X[:, 2:5]", "X[0, :] * X[4, :]"])
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 def test_a_place_outside_an_axis_is_refused(library: str, text: str) -> None:

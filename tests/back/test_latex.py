@@ -22,6 +22,7 @@ WRITTEN = {
     "sqrt(x) / y": (r"\frac{\sqrt{x}}{y}", {"x": "n", "y": "n"}),
     "conj(Z).T @ z": (r"Z^{\mathsf{H}} z", {"Z": "n n complex", "z": "n complex"}),
     "kron(A, X)": (r"A \otimes X", {"A": "n n", "X": "m m"}),
+    "X_ @ X": (r"\mathit{X\_} X", {"X": "n n", "X_": "n n"}),
     "Sigma_0 @ x12": (r"\Sigma_{0} x_{12}", {"Sigma_0": "n n", "x12": "n"}),
 }
 DERIVATIONS = [

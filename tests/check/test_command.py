@@ -100,6 +100,15 @@ def test_a_file_that_does_not_import(tmp_path: Path, text: str) -> None:
     sys.modules.pop("__gradwright_checked__", None)
 
 
+@pytest.mark.parametrize(("ending", "code"), [("sys.exit(0)", 2), ("raise KeyboardInterrupt", 130)])
+def test_what_ends_the_program_is_no_verdict(tmp_path: Path, ending: str, code: int) -> None:
+    path = tmp_path / "ending.py"
+    path.write_text(f"import sys\n\ndef function(X):\n    {ending}\n", encoding="utf-8")
+    result = run(f"{path}:function", "inv(X)")
+    assert (2 if isinstance(result.exception, GradwrightError) else result.exit_code) == code
+    sys.modules.pop("__gradwright_checked__", None)
+
+
 def test_the_assertion_returns_the_report_or_raises_it() -> None:
     assert assert_gradient(torch.linalg.inv, "inv(X)").right
     with pytest.raises(AssertionError, match="wrong_sign"):

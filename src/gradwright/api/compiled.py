@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradwright.api.arrays import CONVERT, is_complex, require_writable, shaped
+from gradwright.api.arrays import CONVERT, in_one_precision, is_complex, require_writable, shaped
 from gradwright.api.calls import is_traced, likeness, may_overlap
 from gradwright.api.evaluation import evaluated_form, warn_of_gauge
 from gradwright.api.forms import Forms
@@ -176,12 +176,13 @@ class CompiledFunction:
         return self._run(self._forms.recorded_or(self._forms.alone(arrays), arrays), arrays)
 
     def _converted(self, inputs: Mapping[str, Any]) -> list[Any]:
-        """The arrays of the library; in PyTorch, which multiplies no real matrix by a complex one, of one field.
+        """The arrays of the library, in one precision; in PyTorch, where products take one type, of one field, too.
 
         If one of the variables that were declared complex is, all are.
         """
         convert = CONVERT[self._library.name]
-        arrays = {name: convert(name, inputs[name]) for name in self._needed}
+        found = {name: convert(name, inputs[name]) for name in self._needed}
+        arrays = in_one_precision(found, inputs, self._library.name)
         if self._library.name == "torch" and any(a.is_complex() for a in arrays.values()):
             real = [name for name, a in arrays.items() if not (a.is_complex() or self._leaves[name].real)]
             arrays |= {name: arrays[name].to(arrays[name].dtype.to_complex()) for name in real}
@@ -269,9 +270,9 @@ class CompiledFunction:
         for name in self._needed:
             if name not in inputs:
                 raise EvaluationError(f"the input '{name}' is missing; give {', '.join(self._needed)}")
-        check_fields(self._leaves, {name: is_complex(value) for name, value in inputs.items()})
-        sizes = bind_sizes({self._leaves[name]: shaped(name, value) for name, value in inputs.items()})
-        self._demands.check(sizes)
+        arrays = {name: shaped(name, value) for name, value in inputs.items()}
+        check_fields(self._leaves, {name: is_complex(array) for name, array in arrays.items()})
+        self._demands.check(bind_sizes({self._leaves[name]: array for name, array in arrays.items()}))
 
 
 def _linear_algebra_error(error: RuntimeError) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -77,7 +77,7 @@ def evaluate_expression(
     require_finite(result, node, arrays)
     require_domain(beside.limited, others)
     warn_of_gauge(beside.tests, others, sizes)
-    return like_inputs(_in_kind(result, kinds), list(inputs.values()))
+    return like_inputs(_in_own_memory(_in_kind(result, kinds), arrays.values()), list(inputs.values()))
 
 
 @frozen
@@ -202,6 +202,12 @@ def _in_kind(result: np.ndarray, kinds: list[np.dtype]) -> np.ndarray:
     if not single:
         return array
     return array.astype(np.complex64 if np.iscomplexobj(array) else np.float32)
+
+
+def _in_own_memory(result: np.ndarray, inputs: Iterable[np.ndarray]) -> np.ndarray:
+    """The result as an array that can be written into, and that changes no input."""
+    shared = not result.flags.writeable or any(np.may_share_memory(result, array) for array in inputs)
+    return result.copy() if shared else result
 
 
 def like_inputs(result: np.ndarray, inputs: list[Any]) -> Any:

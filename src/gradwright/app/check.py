@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 
 from gradwright.app.derive import declarations_of
 from gradwright.check.report import Report
+from gradwright.errors import CheckError
 
 SILENCE = 1.5
 
@@ -25,7 +26,10 @@ def report_of(target: str, text: str | None, wrt: Sequence[str], var: Sequence[s
     with redirect_stdout(sys.stderr):
         function = load(target)
         chosen = names[0] if len(names) == 1 else names or None
-        return checked(function, expression, chosen, declarations, {}, progress_after(SILENCE))
+        try:
+            return checked(function, expression, chosen, declarations, {}, progress_after(SILENCE))
+        except SystemExit as error:  # whose code would be read as the verdict
+            raise CheckError(f"{target} ends the program (exit code {error.code})") from error
 
 
 def progress_after(seconds: float) -> Callable[[str], None]:

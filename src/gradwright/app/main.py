@@ -1,8 +1,8 @@
 """`gradwright derive`, `define`, `emit`, `check`, `rules`.
 
-Exit codes: 0 right, 1 wrong, 2 a usage error or text that cannot be understood. An error of the user's
-is one paragraph, never a traceback. The command line is Click's; everything else is imported by the
-command that needs it, so that a first result comes quickly.
+Exit codes: 0 right, 1 wrong, 2 a usage error or text that cannot be understood, 130 if interrupted. An error of the
+user's is one paragraph, never a traceback. The command line is Click's; everything else is imported by the command that
+needs it, so that a first result comes quickly.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 
 from gradwright.errors import GradwrightError
 
-RIGHT, WRONG, USAGE = 0, 1, 2
+RIGHT, WRONG, USAGE, INTERRUPTED = 0, 1, 2, 130
 # What a command makes before Python first looks for garbage: the modules that it loads are none.
 MANY_OBJECTS = 200_000
 
@@ -45,7 +45,18 @@ class ExpressionCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands; one that is interrupted is neither right nor wrong, which Click's own exit code 1 would say."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is named."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gradwright")
 def main() -> None:
     """Derive, check and ship gradients."""

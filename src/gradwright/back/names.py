@@ -19,14 +19,15 @@ def direction_formula(of: str, rank: int, symmetric: bool, skew: bool) -> Formul
 
 
 def latex_of_name(name: str) -> str:
-    """A name for LaTeX: Greek letters, trailing digits and underscores as subscripts."""
-    base, underscore, rest = name.partition("_")
-    if not underscore:
-        stripped = name.rstrip("0123456789")
-        if stripped and stripped != name:
-            base, rest = stripped, name[len(stripped) :]
-    shown = rf"\{base}" if base in GREEK else base
-    shown = shown if len(base) == 1 or base in GREEK else rf"\mathit{{{base}}}"
-    shown = shown.replace("_", r"\_")
-    subscript = rest.replace("_", r"\_")
-    return f"{shown}_{{{subscript}}}" if subscript else shown
+    """A name for LaTeX: Greek letters, trailing digits and what follows an underscore as subscripts."""
+    base, _, subscript = name.partition("_")
+    if not base or not subscript:  # X_ is another variable than X
+        base = name.rstrip("0123456789") or name
+        subscript = name[len(base) :]
+    shown = rf"\{base}" if base in GREEK else _escaped(base)
+    shown = shown if len(base) == 1 or base in GREEK else rf"\mathit{{{shown}}}"
+    return f"{shown}_{{{_escaped(subscript)}}}" if subscript else shown
+
+
+def _escaped(text: str) -> str:
+    return text.replace("_", r"\_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import gradwright as gw
@@ -28,3 +29,10 @@ def test_the_sums_of_a_negative_product_are_of_it() -> None:
     text = "diag(sum(A * B, axis=1)) - A * B + diag(sum(A * B, axis=0))"
     source = gw.parse(f"({text}) @ C", A="n n", B="n n", C="n n").compile("numpy").source
     assert source.count("A * B") == 1 and "+ -" not in source and "+ (-" not in source
+
+
+def test_a_long_sum_is_nested_no_deeper_than_python_reads() -> None:
+    total = gw.parse(" + ".join(f"sin({k} * x)" for k in range(1, 150)), x="n").compile("numpy")
+    assert max(statement.count(" + ") for statement in total.source.split(" = ")) < 100
+    x = np.linspace(0.1, 1.0, 3)
+    assert np.allclose(total(x=x), sum(np.sin(k * x) for k in range(1, 150)))

@@ -27,6 +27,7 @@ def piece(text: str) -> Piece:
         ("r = f(x); r + y", "s + y", ["s", "y"], "s = f(x)"),  # y stands for itself
         ("r = f(x); G * r * g(r)", "G * s * r", ["s", "r"], "s = f(x); r = g(s)"),  # another r
         ("f(1 / x) * G", "t = f(1 / x); t * G", [], ""),
+        ("r = f(x); G * (r" + " + x" * 500 + ")", "G * (r" + " + x" * 500 + ")", ["r"], "r = f(x)"),
     ],
 )
 def test_the_statements_before_the_rest_are_found(whole: str, rest: str, handed: list[str], expected: str) -> None:

@@ -97,7 +97,7 @@ def test_the_emitted_tests_pass_and_catch_a_wrong_backward(tmp_path: Path) -> No
     (tmp_path / "wrong.py").write_text(source.replace("-(Y.mH @ G @ Y.mH)", "-(Y @ G @ Y)"), encoding="utf-8")
     for module in ("inverse", "wrong"):
         (tmp_path / f"test_{module}.py").write_text(DERIVATION.tests("torch", module=module), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     right, wrong = (
         subprocess.run([*command, f"test_{m}.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
         for m in ("inverse", "wrong")

@@ -33,6 +33,8 @@ EXPRESSIONS = {
     "orthogonal_factor": ("polar(A).U", {"A": "n n"}),
     "matrix_exponential": ("matrix_exp(A)", {"A": "n n"}),
     "logarithm": ("logm(S)", {"S": "n n spd"}),
+    "matrix": ("X", {"X": "n m"}),
+    "attention": ("softmax(Q @ K.T / sqrt(d), axis=1) @ V", {"Q": "n d", "K": "m d", "V": "m d"}),
 }  # fmt: skip
 
 

@@ -11,9 +11,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from gradwright.back.code.library import Library
-from gradwright.back.code.program import Foreign, Statement
+from gradwright.back.code.program import Foreign
 from gradwright.back.code.text import Code, fill
-from gradwright.back.code.value_names import name_for
 from gradwright.core.nodes import Apply, Node, Parameter
 from gradwright.prims.power import base_and_exponent
 
@@ -52,11 +51,7 @@ def repeated_named(lowering: Lowering, template: str, node: Apply, arguments: Se
 
 
 def _named(lowering: Lowering, code: Code, node: Node) -> Code:
-    if code.text.isidentifier() or code.number:
-        return code
-    target = lowering.names.fresh(name_for(node, lowering.values))
-    lowering.statements.append(Statement(target, code.text))
-    return Code(target)
+    return code if code.text.isidentifier() or code.number else lowering.named(node, code)
 
 
 def _with_module(library: str, template: str, arguments: Sequence[Code]) -> str:

@@ -37,6 +37,7 @@ JAX = replace(
     ),
     batch_transpose="{x}.mT",
     batch_adjoint="{x}.conj().mT",
+    copy="",
     transposes_cost=True,  # on processors XLA takes five times as long for X.T @ x as for x @ X
     powers={},
     quick_powers=frozenset(),

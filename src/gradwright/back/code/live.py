@@ -103,6 +103,10 @@ def written_into(text: str, out: str, library: Library, numbers: frozenset[str])
             return [f"{module}.{_INTO[type(op)]}({ast.unparse(left)}, {ast.unparse(right)}, out={out})"]
         case ast.UnaryOp(op=ast.USub(), operand=operand) if not _has_number(numbers, operand):
             return [*written_into(ast.unparse(operand), out, library, numbers), f"{module}.negative({out}, out={out})"]
+        case ast.Call(func=ast.Attribute(value=view, attr="clone"), args=[]):
+            return [f"{out}[...] = {ast.unparse(view)}"]
+        case ast.Call(func=ast.Attribute(value=ast.Name(), attr="array"), args=[view]):
+            return [f"{out}[...] = {ast.unparse(view)}"]
         case _:
             return [f"{out}[...] = {text}"]
 

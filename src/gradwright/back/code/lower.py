@@ -15,6 +15,7 @@ from gradwright.back.code.contractions import is_negative, is_view, spread_axes,
 from gradwright.back.code.library import Library
 from gradwright.back.code.names import Names
 from gradwright.back.code.orientation import along_first, from_right, is_turned
+from gradwright.back.code.own_memory import in_own_memory
 from gradwright.back.code.program import Foreign, Program, Statement
 from gradwright.back.code.sizes import Sizes
 from gradwright.back.code.sums import write_sum
@@ -122,6 +123,8 @@ class Lowering:
             if node not in self.values and self._deserves_name(node):
                 self.assign(node)
         results = {name: self._result(node) for name, node in roots.items()}
+        if self.library.copy and not self.batched:  # what autograd calls for may look at what it knows
+            results = in_own_memory(results, self.statements, [*self.leaves.values()], self.library)
         if self.statements and [*results.values()] == [self.statements[-1].target]:
             results = dict.fromkeys(results, self.statements.pop().expression)
         statements = (*self._sizes_in_use(results.values()), *self.statements)
@@ -206,11 +209,14 @@ class Lowering:
             return self._assign_outputs(node)
         if isinstance(node, Apply) and self._along_first(node) is not None:
             self.turned.add(node)
-        code = self.write(node, range(node.rank))
+        self.values[node] = named = self.named(node, self.write(node, range(node.rank)))
+        return named
+
+    def named(self, node: Node, code: Code) -> Code:
+        """What is computed of a node, or of a part of it, under a name that suits the node."""
         target = self.names.fresh(name_for(node, self.values))
         self.statements.append(Statement(target, code.text))
-        self.values[node] = named = Code(target)
-        return named
+        return Code(target)
 
     def name(self, node: Node) -> None:
         """Give a value that is read several times a name, if it has none."""
@@ -255,11 +261,10 @@ class Lowering:
         code = self.write(node, axes)
         if len(code.text) <= LONGEST or code.number or node in self.values:
             return code
-        target = self.names.fresh(name_for(node, self.values))
-        self.statements.append(Statement(target, code.text))
+        named = self.named(node, code)
         if list(axes) == list(range(node.rank)):
-            self.values[node] = Code(target)
-        return Code(target)
+            self.values[node] = named
+        return named
 
     def write(self, node: Node, order: Sequence[int], spread: bool = True) -> Code:
         """The code of a node, its axes in an order.

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gradwright.back.code.lower import Lowering
 
 IN_PLACE = "add_to_diagonal"
+# Terms in one line of code: as Python reads it, each is nested in the sum of those before it.
+MOST_TERMS = 64
 
 
 def write_sum(lowering: Lowering, node: Add, order: Sequence[int], spread: bool) -> Code:
@@ -36,6 +38,8 @@ def write_sum(lowering: Lowering, node: Add, order: Sequence[int], spread: bool)
     signed: list[tuple[int, Code]] = []
     for place, term in enumerate(node.terms):
         full = spread and bool(narrow) and place == 0
+        if len(signed) == MOST_TERMS:
+            signed = [(1, lowering.named(node, sum_of(signed)))]
         signed.append(_signed(lowering, term, order, full))
     return sum_of(signed)
 

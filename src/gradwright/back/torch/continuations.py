@@ -7,11 +7,13 @@ Names of what is between may differ, operations may not.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from gradwright.back.code.program import Statement
 from gradwright.back.torch.statements import Piece, needed, rename, renamed, targets_of
+
+_Pair = tuple[object, object, str]  # a part of the rest, one of the whole, and the text that the latter stands in
 
 
 def beginning(whole: Piece, rest: Piece, handed: Sequence[str]) -> tuple[Statement, ...] | None:
@@ -49,37 +51,44 @@ class _Comparison:
         self._same: set[tuple[str, str]] = set()
         self.handed: dict[str, str] = {}
 
-    def agrees(self, rest: object, whole: object, text: str) -> bool:
+    def agrees(self, rest: ast.AST, whole: ast.AST, text: str) -> bool:
         """Whether two expressions are the same operations on the same values; the whole one is a part of a text."""
+        pending: list[_Pair] = [(rest, whole, text)]
+        while pending:  # long sums are nested deeply
+            parts = self._parts(*pending.pop())
+            if parts is None:
+                return False
+            pending.extend(parts)
+        return True
+
+    def _parts(self, rest: object, whole: object, text: str) -> Iterable[_Pair] | None:
+        """What has to agree for two expressions to agree; None where they differ."""
         match rest, whole:
             case ast.Name(id=name), ast.expr() if name in self._names:
                 part = ast.get_source_segment(text, whole) or ""
-                return self.handed.setdefault(name, part) == part
+                return () if self.handed.setdefault(name, part) == part else None
             case ast.Name(id=name), ast.Name(id=other) if name in self._rest and other in self._whole:
                 return self._computed_alike(name, other)
             case ast.Name(id=name), ast.AST() if name in self._rest:
                 inner, place = self._rest[name]
-                return place is None and self.agrees(_parsed(inner), whole, text)
+                return [(_parsed(inner), whole, text)] if place is None else None
             case ast.AST(), ast.Name(id=name) if name in self._whole:
                 inner, place = self._whole[name]
-                return place is None and self.agrees(rest, _parsed(inner), inner)
-            case ast.AST(), ast.AST():
+                return [(rest, _parsed(inner), inner)] if place is None else None
+            case ast.AST(), ast.AST() if type(rest) is type(whole):
                 parts = zip(ast.iter_fields(rest), ast.iter_fields(whole), strict=True)
-                return type(rest) is type(whole) and all(self.agrees(a, b, text) for (_, a), (_, b) in parts)
-            case list(), list():
-                return len(rest) == len(whole) and all(
-                    self.agrees(a, b, text) for a, b in zip(rest, whole, strict=True)
-                )
+                return [(a, b, text) for (_, a), (_, b) in parts]
+            case list(), list() if len(rest) == len(whole):
+                return [(a, b, text) for a, b in zip(rest, whole, strict=True)]
             case _:
-                return type(rest) is type(whole) and rest == whole
+                return () if type(rest) is type(whole) and rest == whole else None
 
-    def _computed_alike(self, name: str, other: str) -> bool:
-        if (name, other) not in self._same:
-            (text, place), (other_text, other_place) = self._rest[name], self._whole[other]
-            if place != other_place or not self.agrees(_parsed(text), _parsed(other_text), other_text):
-                return False
-            self._same.add((name, other))
-        return True
+    def _computed_alike(self, name: str, other: str) -> Iterable[_Pair] | None:
+        (text, place), (other_text, other_place) = self._rest[name], self._whole[other]
+        if (name, other) in self._same:
+            return ()
+        self._same.add((name, other))
+        return [(_parsed(text), _parsed(other_text), other_text)] if place == other_place else None
 
 
 def _computed(piece: Piece) -> dict[str, tuple[str, int | None]]:

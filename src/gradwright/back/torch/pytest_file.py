@@ -151,6 +151,11 @@ def _dimensions(sizes: Mapping[str, int], function: str) -> dict[str, str]:
     return {name: names.fresh(name) for name in sizes}
 
 
+_WARNING = """\
+# PyTorch warns of itself where forward mode is used for the first time; where warnings are errors, this is none.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")"""
+
+
 def _head(tested: Tested, text: str) -> str:
     checks = ", ".join(name for name in ("gradcheck", "gradgradcheck") if f"{name}(" in text)
     sizes = "\n".join(f"{tested.dimensions[name]} = {size}" for name, size in tested.sizes.items())
@@ -166,6 +171,8 @@ def _head(tested: Tested, text: str) -> str:
             f"from torch.autograd import {checks}",
             "",
             f"from {tested.module} import {tested.exported}{renamed}",
+            "",
+            _WARNING,
             "",
             "GENERATOR = torch.Generator()",
             *([sizes] if sizes else []),
@@ -299,7 +306,9 @@ def _listed(arrays: Sequence[Array], several: bool) -> list[str]:
     if not several:
         return _numbers(arrays[0], ",", 2)
     indent = INDENT * 2
-    return [f"{indent}(", *(line for array in arrays for line in _numbers(array, ",", 3)), f"{indent}),"]
+    lines = [line for array in arrays for line in _numbers(array, ",", 3)]
+    alone = f"{indent}({lines[0].strip()}),"  # the formatter opens no tuple of one
+    return [alone] if len(lines) == 1 and len(alone) <= WIDTH else [f"{indent}(", *lines, f"{indent}),"]
 
 
 def _numbers(array: Array, after: str, depth: int) -> list[str]:

@@ -138,7 +138,7 @@ def _cotangents(symbols: Sequence[Symbol], sizes: Mapping[str, int]) -> list[Arr
 def array_lines(array: Array, before: str, after: str, width: int) -> list[str]:
     """An array as nested lists: on one line if it fits, else its parts each on lines of their own, further in."""
     text, indent = _text(array), before[: len(before) - len(before.lstrip())]
-    if array.ndim == 0 or len((before + text + after).partition("  #")[0]) <= width:
+    if array.ndim == 0 or len(before + text + after) <= width:
         return [before + text + after]
     inner = [line for part in array for line in array_lines(part, f"{indent}    ", ",", width)]
     return [f"{before}[", *inner, f"{indent}]{after}"]
