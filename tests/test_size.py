@@ -90,6 +90,17 @@ def test_pages_of_deep_compositions_grow_in_proportion() -> None:
 
 
 @pytest.mark.slow
+def test_gradients_of_long_sums_grow_in_proportion() -> None:
+    x = gw.vector("x", "n")
+    short, long = (
+        gw.derive(gw.sum(sum(gw.sin((k + 1) * x) * gw.exp(x / (k + 2)) for k in range(count))), wrt="x")
+        for count in (50, 150)
+    )
+    assert calls(lambda: str(long.gradient)) < 6 * calls(lambda: str(short.gradient))
+    assert calls(lambda: long.gradient.compile("numpy")) < 4 * calls(lambda: short.gradient.compile("numpy"))
+
+
+@pytest.mark.slow
 def test_a_text_that_would_not_end_has_letters() -> None:
     gradient = gw.derive(layers("softmax", 20), wrt="W").gradient
     assert len(str(gradient)) < 5000 and ", where " in str(gradient)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from math import inf
 
 from gradwright.back.algebra import (
     linear,
@@ -48,6 +49,7 @@ SHORT_VALUE = 12
 LONG_VALUE = 20
 MOST_LETTERS = 4
 LONGEST = 1500  # written parts of what is shown together; past that, it gets more letters
+SHORTENING = 0.975  # while each of them leaves less than this part of it
 MEASURED = 500  # written parts of what is written out to know how long it is
 LARGEST = 2000
 WIDEST = 64
@@ -91,11 +93,13 @@ def share(
     current = [put_all(_gathered(formula), nested(known)) for formula in _in_one_order(formulas)]
     taken |= bound_names(current)
     new: list[Letter] = []
+    written = inf
     while True:
         shown = [*current, *(letter.value for letter in new)]
-        # Of what is nested and occurs twice at every level, the text doubles with every level.
-        sizes = _sizes(shown)
-        if len(new) >= MOST_LETTERS and sum(sizes[formula.key] for formula in shown) <= LONGEST:
+        before, sizes = written, _sizes(shown)
+        written = sum(sizes[formula.key] for formula in shown)
+        # Of what is nested and occurs twice at every level, the text doubles with every level; a long sum stays long.
+        if len(new) >= MOST_LETTERS and (written <= LONGEST or written > SHORTENING * before):
             break
         found = _most_repeated(shown, hidden)
         if found is None:

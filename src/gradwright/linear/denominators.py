@@ -28,6 +28,8 @@ def over_one_denominator(node: Add, of_sums: bool = True) -> Iterator[tuple[Fact
         node: the sum of quotients.
         of_sums: whether the denominators are sums, or all others.
     """
+    if len(node.terms) > MOST_TERMS:
+        return
     products = list(map(as_product, node.terms))
     exponents = list(map(_exponents, products))
     for kind in dict.fromkeys(kind for own in exponents for kind in own):

@@ -72,23 +72,24 @@ class _Factoring:
         largest = self._largest(node)
         groups = dict(_narrow(key, splits) for key, splits in self._groups(node).items() if len(splits) > 1)
         found = {key: s for key, s in groups.items() if self._entries(s[0].rest) <= largest}
-        best: tuple[float, Key] | None = None
         each = patience // max(1, len(found))
-        for key, splits in found.items():
-            saved = self._saving(node, key, splits, each)
-            if saved > 0 and (best is None or saved > best[0]):
-                best = saved, key
-        if best is None:
+        savings = {key: self._saving(node, key, splits, each) for key, splits in found.items()}
+        places = {key: {split.place for split in splits} for key, splits in found.items()}
+        chosen, used = dict[int, Key](), set[int]()
+        for key in sorted(found, key=lambda key: -savings[key]):
+            # Of very many, none of which is followed, all are taken that meet in no term.
+            if savings[key] > 0 and not (chosen and each) and used.isdisjoint(places[key]):
+                chosen[min(places[key])] = key
+                used |= places[key]
+        if not chosen:
             return node
-        joined = self._joined(node, best[1], found[best[1]], patience)
-        used = {split.place for split in found[best[1]]}
-        rest = [term for place, term in enumerate(node.terms) if place not in used]
-        if not rest:
-            return joined
-        first = min(used)
-        before = sum(1 for place in range(first) if place not in used)
-        whole = add([*rest[:before], joined, *rest[before:]])
-        return self.of(whole, patience) if isinstance(whole, Add) else whole
+        parts = [
+            self._joined(node, chosen[place], found[chosen[place]], patience) if place in chosen else term
+            for place, term in enumerate(node.terms)
+            if place in chosen or place not in used
+        ]
+        whole = add(parts)
+        return self.of(whole, patience) if len(parts) > 1 and isinstance(whole, Add) else whole
 
     def _groups(self, node: Add) -> dict[Key, list[_Split]]:
         """The terms of a sum by each of their factors."""
