@@ -550,3 +550,8 @@ def test_outputs_have_their_letters_before_they_are_told() -> None:
 )
 def test_an_output_that_occurs_twice_or_beside_another_has_its_letter(text: str, facts: str, written: str) -> None:
     assert str(gw.derive(gw.parse(text, S=facts), wrt="S").vjp) == written
+
+
+def test_an_output_with_a_notation_of_its_own_has_no_letter() -> None:
+    expression = gw.parse("slogdet(X).logabsdet * y + slogdet(X).sign", X="n n", y="")
+    assert str(expression) == "y (log |det X|) + sign det X"

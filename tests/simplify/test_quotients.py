@@ -33,6 +33,14 @@ def test_a_quotient_is_cleared_where_that_leaves_less(text: str, shown: str) -> 
     assert str(gw.Expression(cleared, expression.signature)) == shown
 
 
+@pytest.mark.parametrize(("number", "shown"), [("complex", "(I + X / v)⁻ᴴ / v"), ("positive", "(v I + X)⁻ᴴ")])
+def test_an_adjoint_is_cleared_of_real_numbers_only(number: str, shown: str) -> None:
+    expression = gw.parse("inv(eye(n) + X / v).H / v", X="n n complex", v=number)
+    cleared = simplify(expression.node)
+    assert close(*generic_point(expression.node, cleared).at(expression.node, cleared))
+    assert str(gw.Expression(cleared, expression.signature)) == shown
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -198,6 +198,15 @@ def is_call(formula: object, *names: str) -> TypeGuard[Call]:
     return isinstance(formula, Call) and formula.name in names
 
 
+def is_output(formula: Formula) -> bool:
+    """Whether it is an output of a function that has several, and no notation of its own: `svd(A).U`."""
+    return (
+        isinstance(formula, Call)
+        and bool(formula.output)
+        and (not formula.text or formula.text.partition("(")[0].isidentifier())
+    )
+
+
 @frozen(eq=False)
 class OuterProduct(Formula):
     """`x yᵀ`, a matrix."""

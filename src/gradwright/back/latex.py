@@ -19,6 +19,7 @@ from gradwright.back.formula import (
     Transposed,
     filled,
 )
+from gradwright.back.names import escaped
 from gradwright.back.numbers import decimal
 from gradwright.back.writing import ATOM, POWER, PRODUCT, SUM, TENSOR_PRODUCT, MathematicalWriter, Written
 
@@ -143,11 +144,11 @@ class _Latex(MathematicalWriter):
         name = formula.text.partition("(")[0] if "(" in formula.text else formula.name
         if "{" in name or not name:
             name = formula.name
-        shown = name if name in _OWN_NAMES else rf"\operatorname{{{_escaped(name)}}}"
+        shown = name if name in _OWN_NAMES else rf"\operatorname{{{escaped(name)}}}"
         shown = _OWN_NAMES.get(name, shown)
         listed = [self.write(argument)[0] for argument in formula.arguments]
-        listed += [rf"\text{{{_escaped(formula.keywords)}}}"] if formula.keywords else []
-        output = rf"_{{\text{{{_escaped(formula.output)}}}}}" if formula.output else ""
+        listed += [rf"\text{{{escaped(formula.keywords)}}}"] if formula.keywords else []
+        output = rf"_{{\text{{{escaped(formula.output)}}}}}" if formula.output else ""
         return rf"{shown}{output}\left({', '.join(listed)}\right)"
 
     def tensor(self, formula: Formula) -> Written:
@@ -172,7 +173,3 @@ _OWN_NAMES = {
     "sinh": r"\sinh", "cosh": r"\cosh", "arctan": r"\arctan", "det": r"\det", "max": r"\max", "min": r"\min",
     "σ": r"\sigma", "Φ": r"\Phi", "Re": r"\operatorname{Re}", "adj": r"\operatorname{adj}",
 }  # fmt: skip
-
-
-def _escaped(text: str) -> str:
-    return text.replace("_", r"\_")

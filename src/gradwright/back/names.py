@@ -24,10 +24,11 @@ def latex_of_name(name: str) -> str:
     if not base or not subscript:  # X_ is another variable than X
         base = name.rstrip("0123456789") or name
         subscript = name[len(base) :]
-    shown = rf"\{base}" if base in GREEK else _escaped(base)
+    shown = rf"\{base}" if base in GREEK else escaped(base)
     shown = shown if len(base) == 1 or base in GREEK else rf"\mathit{{{shown}}}"
-    return f"{shown}_{{{_escaped(subscript)}}}" if subscript else shown
+    return f"{shown}_{{{escaped(subscript)}}}" if subscript else shown
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text for LaTeX, where an underscore begins a subscript."""
     return text.replace("_", r"\_")

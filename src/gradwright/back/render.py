@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
-from gradwright.back.formula import Call, postorder
+from gradwright.back.formula import is_output, postorder
 from gradwright.back.tensors import tensor_formula
 from gradwright.back.text import ascii_text, language, unicode
 from gradwright.back.translate import Translator
@@ -55,7 +55,7 @@ def readable(node: Node, taken: set[str]) -> str:
     if is_writable(node):
         formula = tensor_formula(node, Translator())
         text = unicode(formula)
-        if len(text) <= LONGEST_LINE and not any(isinstance(p, Call) and p.output for p in postorder(formula)):
+        if len(text) <= LONGEST_LINE and not any(map(is_output, postorder(formula))):
             return text
     return in_letters(node, taken)
 

@@ -35,6 +35,7 @@ from gradwright.back.formula import (
     Scaled,
     Sum,
     Transposed,
+    is_output,
     postorder,
 )
 from gradwright.back.names import name_formula
@@ -363,7 +364,7 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
     bound, sizes = bound_names(formulas), _sizes(formulas)
     best, saving = None, LEAST_SAVING - 1
     counted: set[bytes] = set()
-    outputs = [part for part in unique.values() if isinstance(part, Call) and _is_output(part)]
+    outputs = [part for part in unique.values() if isinstance(part, Call) and is_output(part)]
     functions = Counter((part.name, part.arguments) for part in outputs)
     for key, part in unique.items():
         if key in counted or not _is_worth_a_letter(part):
@@ -373,7 +374,7 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
         count = sum(uses[guise] for guise in dict.fromkeys(guises))
         whole = part in formulas
         beside = isinstance(part, Call) and functions[part.name, part.arguments] > 1 and not whole
-        saved = _saving(part, count, sizes[key], whole, _is_output(part) and (count > 1 or beside))
+        saved = _saving(part, count, sizes[key], whole, is_output(part) and (count > 1 or beside))
         if saved <= saving or any(isinstance(p, Name) and p.text in hidden for p in postorder(part)):
             continue
         if not bound or not _leaves_its_equation(part, bound):
@@ -383,14 +384,14 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
     return best
 
 
-def _saving(part: Formula, count: int, size: int, whole: bool, is_output: bool) -> int:
+def _saving(part: Formula, count: int, size: int, whole: bool, as_output: bool) -> int:
     """What a letter saves of the text; what is told in any case, such as a long reciprocal, saves the least."""
     told_anyway = part.rank == 2 and _is_reciprocal(part)
-    if count < 2 and not told_anyway and not is_output:
+    if count < 2 and not told_anyway and not as_output:
         return 0
     length = max(size, len(unicode(part)) if size <= MEASURED else 0)
     saved = (count - 1) * length if length >= SHORTEST else 0
-    if is_output:
+    if as_output:
         saved += 10 * LEAST_SAVING
     return max(saved, LEAST_SAVING) if told_anyway and length > SHORT_VALUE and not whole else saved
 
@@ -411,11 +412,6 @@ def _leaves_its_equation(part: Formula, bound: frozenset[str]) -> bool:
             names = names.difference(current.binds)
         pending.extend((child, names) for child in (current.parts if names else ()))
     return False
-
-
-def _is_output(part: Formula) -> bool:
-    """Whether a part is a value that has to be computed by a function with a name: `chol(A)`, `svd(A).U`."""
-    return isinstance(part, Call) and bool(part.output)
 
 
 def _is_worth_a_letter(part: Formula) -> bool:

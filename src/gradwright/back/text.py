@@ -26,6 +26,7 @@ from gradwright.back.formula import (
     TensorProduct,
     Transposed,
     filled,
+    is_output,
 )
 from gradwright.back.numbers import decimal, number_text
 from gradwright.back.writing import (
@@ -276,7 +277,7 @@ class _Unicode(MathematicalWriter):
             return self.raised(argument, mark) if mark else self.inside(argument, ATOM if "^{" in template else needs)
 
         text = filled(template, write, "[⁻⁺¹²³½]*")
-        if formula.output and not formula.binds and template.partition("(")[0].isidentifier():
+        if is_output(formula) and not formula.binds:
             text += f".{formula.output}"
         return text, ATOM if bracketed else POWER if "^{" in template else PRODUCT
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, permutations
 
-from gradwright.core.build import matmul, transpose
+from gradwright.core.build import adjoint, matmul, transpose
 from gradwright.core.canonical import as_product
-from gradwright.core.contraction import ONE, conjugate, contract, is_simple, simple, subproduct
+from gradwright.core.contraction import ONE, contract, is_simple, simple, subproduct
 from gradwright.core.inference import facts_of
 from gradwright.core.kronecker import kronecker_parts
 from gradwright.core.nodes import Apply, Contract, Factor, Node
@@ -137,10 +137,10 @@ def _of_root(root: Apply) -> Iterator[Relation]:
         whole = simplify_inverse(Apply(inv, (), (square,)))
         yield from _product_relation(whole, root, inverse)
         yield from _product_relation(root, whole, inverse)
-    for square in _square_of(root, _adjoint(root)):
+    for square in _square_of(root, adjoint(root)):
         whole = simplify_inverse(Apply(inv, (), (square,)))
-        yield from _product_relation(whole, root, _adjoint(inverse))
-        yield from _product_relation(_adjoint(root), whole, inverse)
+        yield from _product_relation(whole, root, adjoint(inverse))
+        yield from _product_relation(adjoint(root), whole, inverse)
 
 
 def _of_inverse_root(inverse: Apply, root: Apply) -> Iterator[Relation]:
@@ -149,15 +149,11 @@ def _of_inverse_root(inverse: Apply, root: Apply) -> Iterator[Relation]:
         yield from _product_relation(inverse, inverse, simplify_inverse(Apply(inverse.primitive, (), (square,))))
         yield from _product_relation(inverse, square, root)
         yield from _product_relation(square, inverse, root)
-    for square in _square_of(root, _adjoint(root)):
+    for square in _square_of(root, adjoint(root)):
         whole = simplify_inverse(Apply(inverse.primitive, (), (square,)))
-        yield from _product_relation(_adjoint(inverse), inverse, whole)
-        yield from _product_relation(inverse, square, _adjoint(root))
-        yield from _product_relation(square, _adjoint(inverse), root)
-
-
-def _adjoint(matrix: Node) -> Node:
-    return conjugate(transpose(matrix))
+        yield from _product_relation(adjoint(inverse), inverse, whole)
+        yield from _product_relation(inverse, square, adjoint(root))
+        yield from _product_relation(square, adjoint(inverse), root)
 
 
 def _square_of(root: Apply, other: Node) -> list[Node]:

@@ -29,7 +29,9 @@ def clear_quotients(node: Node) -> Node:
     below = [f for f in product.factors if _exponent(f) < 0 or is_inverse(f.node)]
     for total in below:
         for scalar in below:
-            if isinstance(total.node.children[0], Add) and not scalar.node.rank and scalar is not total:
+            if not isinstance(total.node.children[0], Add) or scalar.node.rank or scalar is total:
+                continue
+            if scalar.node.real or not total.conj:  # `(I + A / v)⁻ᴴ / v` is divided by another number inside
                 cleared = _cleared(product, total, scalar)
                 if cleared is not None:
                     return clear_quotients(cleared)

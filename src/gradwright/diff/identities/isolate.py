@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, identity, matmul, multiply, number, ones, transpose
 from gradwright.core.canonical import as_product, only_matrix
-from gradwright.core.contraction import conjugate, contract, is_zero, with_factors, zero
+from gradwright.core.contraction import conjugate, contract, is_zero, split_coefficient, with_factors, zero
 from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Hole, Node
 from gradwright.core.scalars import scalars_of
@@ -139,16 +139,19 @@ class Pair:
 
 def grouped(terms: Sequence[Term], rows: Node) -> list[Pair]:
     """The terms in one unknown with as few pairs as possible: equal sides are added up."""
-    pairs = [
-        Pair(
-            multiply(t.scalar, product_of_chain(t.left, rows)),
-            product_of_chain(t.right, t.right[0]) if t.right else None,
-        )
-        for t in terms
-    ]
+    pairs = [_pair(term, rows) for term in terms]
     while len(pairs) > len(fewer := _merge_left(_merge_right(pairs))):
         pairs = fewer
     return fewer
+
+
+def _pair(term: Term, rows: Node) -> Pair:
+    """A term between its sides; its scalars are on the left, or on the right where nothing else is on the left."""
+    left, right = product_of_chain(term.left, rows), product_of_chain(term.right, term.right[0]) if term.right else None
+    if right is None or term.left:
+        return Pair(multiply(term.scalar, left), right)
+    coefficient, scalar = split_coefficient(term.scalar)
+    return Pair(scaled(coefficient, left), multiply(scalar, right))
 
 
 def _merge_right(pairs: list[Pair]) -> list[Pair]:
