@@ -20,6 +20,7 @@ from gradwright.simplify.masks import drop_masks, drop_vanishing_terms, join_mas
 from gradwright.simplify.orientation import orient, orient_functions, orient_products
 from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.projections import apply_projections
+from gradwright.simplify.pythagoras import join_squares
 from gradwright.simplify.quotients import cancel_in_sums, clear_quotients
 from gradwright.simplify.reals import settle_real_part
 from gradwright.simplify.relations import Relation, collapse, solved_systems
@@ -67,6 +68,7 @@ PASSES: tuple[Callable[[Node], Node], ...] = (
     turn_sums,
     bring_out_signs,
     cancel_terms,
+    join_squares,
     join_inverses,
     apply_projections,
     settle_equation,

@@ -1,0 +1,38 @@
+"""Squares that make up one, beside the same factors and only there."""
+
+from __future__ import annotations
+
+import pytest
+from numerics import close, generic_point
+
+import gradwright as gw
+from gradwright.simplify.pipeline import simplify
+
+VARIABLES = {"t": "", "a": "", "x": "n", "y": "n", "A": "n n", "B": "n n"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cos(t)**2 + sin(t)**2", "1"),
+        ("a * cos(x)**2 * y + a * sin(x)**2 * y", "a y"),
+        ("cosh(x)**2 - sinh(x)**2", "1"),
+        ("cos(x) @ cos(x) + sin(x) @ sin(x)", "n"),
+        ("cos(x)**3 + cos(x) * sin(x)**2", "cos(x)"),
+        ("sin(t)**2 * A + cos(t)**2 * B + cos(t)**2 * A", "A + cos(t)² B"),
+        # The other sign, and other axes.
+        ("cos(t)**2 - sin(t)**2", "cos(t)² − sin(t)²"),
+        ("A @ diag(cos(x)**2) + diag(sin(x)**2) @ A", "A diag(cos(x)∘²) + diag(sin(x)∘²) A"),
+    ],
+)
+def test_squares_that_make_up_one_are_joined(text: str, shown: str) -> None:
+    expression = gw.parse(text, **{name: facts for name, facts in VARIABLES.items() if name in text})
+    joined = simplify(expression.node)
+    assert close(*generic_point(expression.node, joined).at(expression.node, joined))
+    assert str(gw.Expression(joined, expression.signature)) == shown
+
+
+def test_a_curvature_keeps_its_digits_where_it_is_small() -> None:
+    hessian = gw.derive(gw.parse("log(1 + cosh(t))", t=""), wrt="t").hessian
+    assert str(hessian) == "1 / (1 + cosh(t))"
+    assert float(hessian.evaluate(t=40.0)) == pytest.approx(2 * 2.718281828459045**-40, rel=1e-12)
