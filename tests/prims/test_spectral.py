@@ -15,7 +15,7 @@ VARIABLES = {"K": "n n spd", "S": "n n symmetric", "X": "n n", "A": "n m", "a": 
         ("sum(log(1 + eigvalsh(K)))", "K", "(I + K)⁻¹"),
         ("sum(log(a + eigvalsh(K)))", "K", "(a I + K)⁻¹"),
         ("sum(log1p(svdvals(A)**2))", "A", "2 A (I + Aᵀ A)⁻¹"),
-        ("sum(log(1 + svdvals(A)**2 / a))", "A", "2 A (I + Aᵀ A / a)⁻¹ / a"),
+        ("sum(log(1 + svdvals(A)**2 / a))", "A", "2 A (a I + Aᵀ A)⁻¹"),
         ("sum(exp(-a * eigvalsh(S)))", "S", "−a e^(−a S)"),
         ("sum(exp(-a * eigvalsh(S)))", "a", "−tr(S e^(−a S))"),
         ("sum(1 / (a + eigvalsh(K)))", "K", "−(a I + K)⁻²"),
