@@ -7,6 +7,7 @@ comparison is about: in sums, products and functions of entries, and of a scalar
 
 from __future__ import annotations
 
+from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, simple, with_factors
 from gradwright.core.facts import closure
 from gradwright.core.inference import is_nonnegative, is_positive
@@ -15,6 +16,7 @@ from gradwright.core.sums import add
 from gradwright.core.walks import postorder, rebuild, substitute, transform_all
 from gradwright.frozen import replace
 from gradwright.prims.piecewise import greater, greater_equal, opposite, where
+from gradwright.simplify.branches import with_entries_together
 
 
 def with_guards(roots: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -28,49 +30,61 @@ def _guarded(node: Node) -> Node:
     if is_apply(node, where):
         condition, chosen, other = node.arguments
         return Apply(where, (), (condition, _granted(chosen, condition), _granted(other, opposite(condition))))
-    for place, factor in enumerate(node.factors if isinstance(node, Contract) else ()):
-        assert isinstance(node, Contract)
-        known = _known(factor.node)
+    return _beside_guards(with_entries_together(node)) if isinstance(node, Contract) else node
+
+
+def _beside_guards(product: Contract) -> Node:
+    """The product with what each comparison grants the factors on its axes; of a scalar, all factors."""
+    granted = list(product.factors)
+    for guard in product.factors:
+        known = _known(guard.node)
         if known is not None:
-            near = [f.groups == factor.groups or not known[0].rank for f in node.factors]
-            near[place] = False
+            beside = [f.node != guard.node and (f.groups == guard.groups or not guard.groups) for f in granted]
             granted = [
-                _granted(f.node, factor.node if beside else None) for f, beside in zip(node.factors, near, strict=True)
+                f.with_node(_put(f.node, *known)) if near else f for f, near in zip(granted, beside, strict=True)
             ]
-            node = with_factors(node, [f.with_node(n) for f, n in zip(node.factors, granted, strict=True)])
-    return node
+    return with_factors(product, granted)
 
 
-def _known(condition: Node | None) -> tuple[Symbol, Symbol] | None:
-    """The variable x of `[x > 0]` or `[x ≥ 1]`, and with what is known of it there; None for other conditions."""
+def _known(condition: Node | None) -> tuple[Node, Node] | None:
+    """The variable x of `[x > 0]` or `[x ≥ 1]`, or `xᵀ`, without and with what is known of it there; else None."""
     if condition is None or not is_apply(condition, greater, greater_equal):
         return None
     larger, smaller = condition.arguments
-    if not isinstance(larger, Symbol) or "complex" in larger.facts or not (is_zero(smaller) or is_nonnegative(smaller)):
+    product = as_product(larger)
+    symbols = [
+        f.node for f in product.factors if isinstance(f.node, Symbol) and set(f.labels) == set(product.free_labels)
+    ]
+    if not larger.real or not symbols or len(product.factors) > 1 or product.coefficient != 1:
         return None
-    positive = condition.primitive is greater or is_positive(smaller)
-    facts = closure({*larger.facts, "positive" if positive else "nonnegative"})
-    return larger, replace(larger, facts=facts)
+    if not (is_zero(smaller) or is_nonnegative(smaller)):
+        return None
+    fact = "positive" if condition.primitive is greater or is_positive(smaller) else "nonnegative"
+    known = replace(symbols[0], facts=closure({*symbols[0].facts, fact}))
+    return larger, substitute(larger, {symbols[0]: known})
 
 
 def _granted(node: Node, condition: Node | None) -> Node:
-    """The node where a condition holds, with what that says of a variable, in the entries that stand where its do."""
+    """The node where a condition holds, with what that says of a variable."""
     known = _known(condition)
-    if known is None:
-        return node
-    return _entrywise(node, *known) if known[0].rank else substitute(node, dict([known]))
+    return node if known is None else _put(node, *known)
 
 
-def _entrywise(node: Node, symbol: Symbol, known: Symbol) -> Node:
-    if node == symbol:
+def _put(node: Node, variable: Node, known: Node) -> Node:
+    """The node with what is known of a variable, in the entries that stand where those of the node do."""
+    return _entrywise(node, variable, known) if variable.rank else substitute(node, {variable: known})
+
+
+def _entrywise(node: Node, variable: Node, known: Node) -> Node:
+    if node == variable:
         return known
     if isinstance(node, Add):
-        return add([_entrywise(term, symbol, known) for term in node.terms])
+        return add([_entrywise(term, variable, known) for term in node.terms])
     if isinstance(node, Contract) and node.output == simple(tuple(dict.fromkeys(node.free_labels))):
         aligned = [
-            f.with_node(_entrywise(f.node, symbol, known)) if f.groups == node.output else f for f in node.factors
+            f.with_node(_entrywise(f.node, variable, known)) if f.groups == node.output else f for f in node.factors
         ]
         return with_factors(node, aligned)
     if isinstance(node, Apply) and node.primitive.elementwise:
-        return rebuild(node, tuple(_entrywise(child, symbol, known) for child in node.children))
+        return rebuild(node, tuple(_entrywise(child, variable, known) for child in node.children))
     return node
