@@ -355,3 +355,11 @@ def test_compiled_code_does_not_overflow_where_the_value_does_not(text: str, wan
     x = np.array([-1e4, 1e4])
     value = gw.parse(text, x="n").compile(library)
     assert np.allclose(value(x=torch.tensor(x) if library == "torch" else x), wanted)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_a_complex_number_that_depends_on_no_input_is_compiled(library: str) -> None:
+    gradient = gw.derive(gw.parse("imag(conj(t) + conj(t))", t="complex"), wrt="t").gradient
+    t = np.complex64(1 + 2j)
+    found = gradient.compile(library)(t=torch.tensor(t) if library == "torch" else np.asarray(t))
+    assert complex(found) == -2j

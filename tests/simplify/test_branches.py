@@ -84,6 +84,24 @@ def test_a_choice_of_what_has_no_value_elsewhere_is_verified(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("where(A >= 0, sqrt(A), 1)[1, 0]", "A ≠ 0"),
+        ("sum(where(A > 0, log(A), A)[:, 0])", ""),
+        ("sum(where(A.T <= 0, A.T, A.T**(1/2))[1:, 1])", ""),
+    ],
+)
+def test_an_entry_that_a_comparison_guards_needs_no_value_elsewhere(text: str, condition: str) -> None:
+    D = gw.derive(gw.parse(text, A="n n"), wrt="A")
+    A = np.array([[-1.0, 2.0], [-3.0, -4.0]])
+    for value in (D.gradient.evaluate(A=A), D.gradient.compile("numpy")(A=A)):
+        step = 1e-6 * np.ones_like(A)
+        wanted = (D.expression.evaluate(A=A + step) - D.expression.evaluate(A=A - step)) / 2e-6
+        np.testing.assert_allclose(value.sum(), wanted, atol=1e-8)
+    assert D.conditions == ((condition,) if condition else ())
+
+
+@pytest.mark.parametrize(
     ("text", "choices"),
     [
         ("greater(x, y) * x + greater_equal(y, x) * y", 1),

@@ -32,3 +32,8 @@ def test_the_square_of_a_sign_is_one_beside_a_size() -> None:
 def test_the_square_of_a_norm_of_complex_entries_meets_the_norm() -> None:
     hvp = gw.derive(gw.parse("norm(z)", z="n complex"), wrt="z").hvp
     assert str(hvp) == "dz / ‖z‖ − Re(zᴴ dz) z / ‖z‖³"
+
+
+def test_a_power_that_becomes_one_beside_it_is_counted_twice() -> None:
+    gradient = gw.derive(gw.parse("a * x**(p - 1) / x * x**(p - 2)", x="positive", p="", a=""), wrt="a").gradient
+    assert str(gradient) == "(x^(p − 2))²"

@@ -61,3 +61,8 @@ def test_what_cancels_in_every_term_of_a_sum_is_cancelled(text: str, shown: str)
     cancelled = simplify(expression.node)
     assert close(*generic_point(expression.node, cancelled).at(expression.node, cancelled))
     assert str(gw.Expression(cancelled, expression.signature)) == shown
+
+
+def test_a_conjugate_inverse_is_not_multiplied_by_what_is_none() -> None:
+    expression = gw.parse("conj(inv(eye(n) + A / t)) @ z / t", A="n n complex", z="n", t="complex")
+    assert close(*generic_point(expression.node).at(expression.node, simplify(expression.node)))

@@ -14,7 +14,7 @@ from itertools import combinations, product
 from gradwright.core.build import multiply, ones, zeros
 from gradwright.core.connected import connected
 from gradwright.core.contraction import ONE, simple, subproduct, with_factors
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Shape, is_apply
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Selection, Shape, is_apply, relabelled
 from gradwright.core.sums import add, coefficient_of, scaled, subtract, terms_of
 from gradwright.core.walks import postorder, transform_all
 from gradwright.prims.exponential import exp, expm1
@@ -102,13 +102,40 @@ def _joined(condition: Apply, first: Node, other: Apply, second: Node) -> Node |
     return add([first, multiply(Apply(sign, (), (subtract(*condition.arguments),)), first)])
 
 
+def with_entries_together(node: Contract) -> Contract:
+    """`Σᵢ eᵢ [x > 0]ᵢ log(x)ᵢ` for `[x > 0]₀ log(x)₀`: the entries of a comparison and of what it may guard as one."""
+    outside = set(node.free_labels)
+    picks = {f.labels[0]: f for f in node.factors if _picks_entry(f) and outside.isdisjoint(f.labels)}
+    for condition, other in product(filter(_is_case, node.factors), node.factors if picks else ()):
+        same = {
+            x: y
+            for a, b in zip(other.groups, condition.groups, strict=False)
+            if a != b
+            for x, y in zip(a, b, strict=True)
+        }
+        if not same or other.node.shape != condition.node.shape or not picks.keys() >= {*same, *same.values()}:
+            continue
+        if all(picks[x].node == picks[y].node for x, y in same.items()):
+            gone = [picks[x] for x in same]
+            names = {label: same.get(label, label) for label in range(len(node.dims))}
+            rest = [Factor(f.node, relabelled(f.groups, names), f.conj) for f in node.factors if f not in gone]
+            joined = subproduct(node, rest, node.output, node.coefficient)
+            return with_entries_together(joined) if isinstance(joined, Contract) else node
+    return node
+
+
+def _picks_entry(factor: Factor) -> bool:
+    return isinstance(factor.node, Selection) and factor.node.part is None and len(factor.labels) == 1
+
+
 def _of_product(node: Node) -> Node:
     """A product in which comparisons that may be 0 times infinity choose."""
     if not isinstance(node, Contract) or not _has_no_gaps(node):
         return node
+    node = with_entries_together(node)
     for condition in filter(_is_case, node.factors):
         others = [f for f in node.factors if f is not condition]
-        inside = _beside(condition, others, set(node.free_labels))
+        inside = [f for f in _beside(condition, others, set(node.free_labels)) if not _picks_entry(f)]
         outside = [f for f in others if f not in inside]
         number = ONE if outside else node.coefficient
         chosen = subproduct(node, inside, condition.groups, number)

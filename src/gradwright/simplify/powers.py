@@ -273,7 +273,7 @@ def _join_variable_powers(exponents: Exponents) -> None:
         if whole and whole.denominator == 1 and shorter:
             del exponents[base, groups, conj], exponents[raised, groups, conj]
             power_of = Apply(variable_power, (), (raised, spread(joined, given.shape)))
-            exponents[power_of, groups, conj] = Fraction(1)
+            exponents[power_of, groups, conj] = exponents.get((power_of, groups, conj), Fraction(0)) + 1
 
 
 def _rectified(*compared: Node) -> tuple[Node, ...]:

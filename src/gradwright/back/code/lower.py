@@ -313,11 +313,11 @@ class Lowering:
         return set() if node in self.values else spread_axes(node)
 
     def as_array(self, code: Code) -> Code:
-        """A Python number as an array."""
-        like = self.like()
-        if like is None:
-            return Code(self.library.bare_scalar.format(x=code.text))
-        return Code(self.library.scalar.format(x=code.text, like=like))
+        """A Python number as an array; a complex one as a multiple of a real one, in the precision of the inputs."""
+        like, is_complex = self.like(), self.library.imaginary_unit in code.text
+        template = self.library.bare_scalar if like is None else self.library.scalar
+        array = template.format(x=1 if is_complex else code.text, like=like)
+        return Code(f"{code.inside(Kind.PRODUCT)} * {array}", Kind.PRODUCT) if is_complex else Code(array)
 
     def like(self) -> str | None:
         """The first input: of its precision, and on its device, a new real array has to be.

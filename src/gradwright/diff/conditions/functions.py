@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from gradwright.core.build import ones
 from gradwright.core.contraction import zero
-from gradwright.core.inference import facts_of
+from gradwright.core.inference import facts_of, is_nonnegative
 from gradwright.core.nodes import Apply, Contract, Node, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
@@ -42,7 +42,7 @@ def conditions_of_application(node: Apply, written: Callable[[Node], str]) -> li
         if sentence in ("{} > 0", "{} ≠ 0") and size is not None:
             kept.append(f"{written(size)} ≠ 0")
             continue
-        stated = _stated(condition, primitive, about, written)
+        stated = _stated(_of_nonnegative(condition, about[name]), primitive, about, written)
         kept.append(stated if about[name].real else _of_complex(stated))
     if primitive is power:
         kept += _of_power(node, written)
@@ -68,6 +68,11 @@ def _of_complex(condition: str) -> str:
     return condition if subject == condition else f"{subject}{OFF_THE_CUT}"
 
 
+def _of_nonnegative(condition: str, argument: Node) -> str:
+    """`x ≠ 0` for `x > 0` where x is not negative: what `x ≥ 0` guards may be so in other entries."""
+    return condition.replace("} > 0", "} ≠ 0") if is_nonnegative(argument) else condition
+
+
 def _pivots(node: Apply) -> tuple[Node, ...]:
     """What a function that is defined by an identity is, or contains, the inverse of."""
     return tuple(in_arguments(node, pivot) for pivot in solved(node.primitive).pivots)
@@ -90,9 +95,9 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
         return [f"{written(size)} ≠ 0"] if exponent.denominator > 1 or exponent < 0 else []
     if exponent.denominator > 1 and not base.real:
         return [f"{written(base)}{OFF_THE_CUT}"]
-    if exponent.denominator > 1:
+    if exponent.denominator > 1 and not is_nonnegative(base):
         return [f"{written(base)} {'>' if exponent < 1 else '≥'} 0"]
-    return [f"{written(base)} ≠ 0"] if exponent < 0 else []
+    return [f"{written(base)} ≠ 0"] if exponent < (1 if exponent.denominator > 1 else 0) else []
 
 
 def _is_told_elsewhere(base: Node) -> bool:
