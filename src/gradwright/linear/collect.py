@@ -62,8 +62,10 @@ class _Collector:
                 if any(map(is_zero, new.children)):  # terms that have cancelled within it
                     new = simplify(new, self._done)
                 found = self._collect_sum(with_weights_inside(new))
-                while (turned := turn_sums(found)) != found:  # what is the same now may be common to more terms
+                seen = {found}
+                while (turned := turn_sums(found)) not in seen:  # what is the same now may be common to more terms
                     found = self._collect_sum(turned)
+                    seen |= {turned, found}
                 self._done[node] = self._done[found] = with_opposite(found)
         return self._done[root]
 
