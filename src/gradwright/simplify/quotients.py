@@ -26,7 +26,7 @@ def clear_quotients(node: Node) -> Node:
     A sum of matrices is below the line as its inverse: `(I + A / v)⁻¹ / v = (v I + A)⁻¹`.
     """
     product = as_product(node)
-    below = [f for f in product.factors if _exponent(f) < 0 or (is_inverse(f.node) and not f.conj)]
+    below = [f for f in product.factors if _exponent(f) < 0 or is_inverse(f.node)]
     for total in below:
         for scalar in below:
             if not isinstance(total.node.children[0], Add) or scalar.node.rank or scalar is total:
