@@ -17,7 +17,7 @@ FREE = {
     "a sum": ("x + y = a", "x: n, y: n", "a: n", "added to 'x' may be taken from 'y'"),
     "numbers": ("x + y = a", "x: , y: ", "a: ", "at a generic solution, 1 of 2 directions is left free: what is added"),
     "entries": ("u * v = a", "u: n, v: n", "a: n", "may be replaced by c ∘ u and v / c with any numbers c"),
-    "everything": ("sin(2 * x) = 2 * sin(x) * cos(x)", "x: n", "a: n", "3 directions are left free: every direction of 'x'"),
+    "everything": ("sin(2*x) = 2*sin(x)*cos(x)", "x: n", "a: n", "3 directions are left free: every direction of 'x'"),
     "too little and too much": (["x + y = a", "x + y = b"], "x: n, y: n", "a: n, b: n",
                                 "may be taken from 'y'; besides, they contradict each other: when the inputs move"),
     "shifts": (["exp(u) * (K @ exp(v)) = a", "exp(v) * (K.T @ exp(u)) = b"], "u: n, v: m",
