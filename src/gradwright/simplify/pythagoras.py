@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, with_factors
 from gradwright.core.nodes import Add, Apply, Node, labels_of
+from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled
 from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.prims.trigonometric import cos, cosh, sin, sinh
@@ -19,17 +20,17 @@ def join_squares(node: Node) -> Node:
     """The sum with one term for two that differ in the functions of which they hold the squares."""
     if not isinstance(node, Add):
         return node
-    seen: dict[Hashable, tuple[int, Apply, Node]] = {}
+    seen: dict[Hashable, tuple[int, Primitive]] = {}
     for place, term in enumerate(node.terms):
         for key, function, rest in _squares(term):
-            before, other, _ = seen.setdefault(key, (place, function, rest))
-            if other.primitive is not function.primitive:
+            before, other = seen.setdefault(key, (place, function))
+            if other is not function:
                 terms = [rest if at == before else t for at, t in enumerate(node.terms) if at != place]
                 return join_squares(add(terms))
     return node
 
 
-def _squares(term: Node) -> Iterator[tuple[Hashable, Apply, Node]]:
+def _squares(term: Node) -> Iterator[tuple[Hashable, Primitive, Node]]:
     """Every square of such a function in a term, with what multiplies it and a key that the other one has, too."""
     product = as_product(term)
     axes = {group: axis for axis, group in enumerate(product.output)}
@@ -46,4 +47,4 @@ def _squares(term: Node) -> Iterator[tuple[Hashable, Apply, Node]]:
         family, sign = FAMILIES[base.primitive]
         power = [factor.with_node(raise_to(base, exponent - 2))] if exponent > 2 else []
         rest = scaled(sign, with_factors(product, [*others, *power]))
-        yield (family, base.arguments, tuple(map(axes.get, factor.groups)), factor.conj, rest), base, rest
+        yield (family, base.arguments, tuple(map(axes.get, factor.groups)), factor.conj, rest), base.primitive, rest
