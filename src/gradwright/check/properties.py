@@ -191,16 +191,22 @@ def _memory(subject: Subject, point: Point) -> Finding:
     """The tensors that stay alive after some calls and a collection."""
     question = "memory"
     _calls(subject, point, 2)
-    before = _alive()
-    _calls(subject, point, CALLS)
-    kept = _alive() - before
+    # What there was before is set aside: in a long session it takes seconds to look through.
+    gc.freeze()
+    try:
+        _calls(subject, point, CALLS)
+        gc.collect()
+        # By type: some objects warn when they are asked for their class.
+        kept = sum(issubclass(type(item), torch.Tensor) for item in gc.get_objects())
+    finally:
+        gc.unfreeze()
     if kept >= CALLS:
         words = (
             f"{kept / CALLS:g} tensor(s) are kept for ever by each call: save with ctx.save_for_backward, not as an "
             f"attribute of ctx"
         )
         return wrong(question, words, f"{kept} tensors more after {CALLS} calls")
-    return held(question, "nothing is kept after a call", f"{max(kept, 0)} tensors more after {CALLS} calls")
+    return held(question, "nothing is kept after a call", f"{kept} tensors more after {CALLS} calls")
 
 
 def _calls(subject: Subject, point: Point, count: int) -> None:
@@ -210,12 +216,6 @@ def _calls(subject: Subject, point: Point, count: int) -> None:
             subject.gradients(cotangent, point.inputs)
         except Unusable:
             return
-
-
-def _alive() -> int:
-    gc.collect()
-    # By type: some objects warn when they are asked for their class.
-    return sum(issubclass(type(item), torch.Tensor) for item in gc.get_objects())
 
 
 def _guard(subject: Subject, point: Point) -> Finding | None:
