@@ -33,7 +33,9 @@ def test_a_quadratic_form_is_not_negative(text: str) -> None:
     "text",
     [
         "diagonal(inv(K))", "cumsum(exp(x))", "1 + x @ solve(K, x)", "trace(K)", "exp(x)[0]", "exp(x)[1:][1:]",
-        "exp(Y)[1:, :] @ exp(y)", "exp(Y)[0, 1:]",
+        "exp(Y)[1:, :] @ exp(y)", "exp(Y)[0, 1:]", "K[0, 0]", "sum(inv(K))", "exp(x) @ K @ exp(x)",
+        "trace(K[1:, 1:])", "diagonal(exp(X) @ K @ exp(X).T)", "diagonal(cholesky(K))", "cholesky(K)[0, 0]",
+        "trace(inv(cholesky(K)) / 2)", "det(cholesky(K) @ K)", "diagonal(cholesky(K).T + K)",
     ],
 )  # fmt: skip
 def test_what_is_positive(text: str) -> None:
@@ -51,7 +53,8 @@ def test_parts_that_may_be_zero(text: str) -> None:
     "text",
     [
         "trace(Y @ Y)", "x @ S @ x", "x @ K @ y", "x @ Y @ K @ Y @ x", "z @ K @ z", "diagonal(X @ K @ Z.H)",
-        "trace(conj(Z) @ X.T @ Z @ X.T)", "X @ K @ X.T", "cumsum(x)", "trace(X @ Y @ X.T)",
+        "trace(conj(Z) @ X.T @ Z @ X.T)", "X @ K @ X.T", "cumsum(x)", "trace(X @ Y @ X.T)", "K[0, 1]", "K[0, :]",
+        "sum(cholesky(K))", "exp(x) @ cholesky(K) @ exp(x)", "exp(x) @ K @ exp(y)", "det(-K)", "sum(K, axis=0)",
     ],
 )  # fmt: skip
 def test_what_may_be_negative(text: str) -> None:

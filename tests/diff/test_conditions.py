@@ -94,6 +94,13 @@ def test_what_is_known_of_an_argument_is_no_condition():
         ("norm(A)", "n positive", ()),
         ("sum(pinv(A))", "n k stiefel", ()),
         ("signm(A)", "n n spd", ()),
+        # Numbers that are positive for every definite matrix; what is not zero as a whole may have zeros.
+        ("log(sum(inv(A)))", "n n spd", ()),
+        ("log(A[0, 0])", "n n spd", ()),
+        ("logdet(A[1:, 1:])", "n n spd", ()),
+        ("log(norm(A)) + sqrt(sum(A**2))", "n n invertible", ()),
+        ("sum(1 / A**2)", "n n invertible", ("A ≠ 0",)),
+        ("sum(log(diagonal(cholesky(A))))", "n n symmetric", ("A is positive definite",)),
         # A comparison grants the entries that it guards what it says, and those alone.
         ("sum(where(A > 0, A * log(A), 0))", "n n", ()),
         ("where(A[0, 0] > 0, 1, 0) * sum(log(A))", "n n", ("A > 0",)),

@@ -56,6 +56,7 @@ def test_a_system_with_equal_columns_is_no_pattern_for_products() -> None:
     [
         ("pinv(B.T)", "(B⁺)ᵀ"), ("pinv(2 * B)", "½ B⁺"), ("pinv(B).T @ B.T @ x", "B B⁺ x"),
         ("inv(cholesky(S)).T @ inv(cholesky(S))", "S⁻¹"), ("cholesky(S).T @ inv(S)", "chol(S)⁻¹"),
+        ("inv(cholesky(A.T @ A)).T @ inv(cholesky(A.T @ A))", "(Aᵀ A)⁻¹"),
         ("solve(A.T, x) - inv(A).T @ x", "0"), ("inv(A @ inv(S))", "S A⁻¹"), ("inv(inv(S) @ A @ Z)", "(A Z)⁻¹ S"),
         ("inv(a * eye(n) + diag(x))", "diag(1 / (a 1 + x))"), ("inv(a * eye(n) + c * eye(n))", "I / (a + c)"),
         ("inv(A @ inv(S) @ Z)", "(A S⁻¹ Z)⁻¹"), ("inv(inv(A) @ S)", "(A⁻¹ S)⁻¹"),

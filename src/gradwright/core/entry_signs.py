@@ -26,9 +26,11 @@ def entry_facts(node: Contract, facts_of: FactsOf) -> set[str]:
 def _sign_facts(factor: Factor, facts_of: FactsOf) -> Facts:
     """Facts of the signs of what a factor contributes: the diagonal of a definite matrix is positive."""
     facts = facts_of(factor.node)
-    if factor.node.rank == 2 and factor.groups[0] == factor.groups[1] and "psd" in facts:
-        return facts | ({"nonnegative", "positive"} if "spd" in facts else {"nonnegative"})
-    return facts
+    if factor.node.rank != 2 or factor.groups[0] != factor.groups[1]:
+        return facts
+    if "positive_diagonal" in facts:
+        return facts | {"nonnegative", "positive"}
+    return facts | {"nonnegative"} if "psd" in facts else facts
 
 
 def _weighs_diagonal(factor: Factor) -> bool:

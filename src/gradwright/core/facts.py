@@ -14,12 +14,14 @@ NO_FACTS: Facts = frozenset()
 
 _IMPLIES: dict[str, tuple[str, ...]] = {
     "diagonal": ("symmetric", "lower", "upper"),
-    "spd": ("psd", "invertible", "hermitian"),
+    "spd": ("psd", "invertible", "hermitian", "positive_diagonal", "positive_determinant"),
     "psd": ("hermitian",),
     "orthogonal": ("unitary",),
     "unitary": ("stiefel", "invertible"),
     "unit_lower": ("lower", "invertible", "unit_diagonal"),
     "unit_upper": ("upper", "invertible", "unit_diagonal"),
+    "unit_diagonal": ("positive_diagonal",),
+    "positive_determinant": ("invertible",),
     "strictly_lower": ("lower",),
     "strictly_upper": ("upper",),
     "positive": ("nonnegative",),
@@ -49,6 +51,8 @@ def closure(names: Iterable[str]) -> Facts:
             if implied not in known:
                 known.add(implied)
                 pending.append(implied)
+    if "positive_diagonal" in known and {"lower", "upper"} & known:
+        known |= {"positive_determinant", "invertible"}
     return frozenset(_real_names(known))
 
 

@@ -33,17 +33,17 @@ from gradwright.core.nodes import (
     Symbol,
     labels_of,
 )
-from gradwright.core.quadratic_forms import is_quadratic_form, is_semidefinite_form
+from gradwright.core.quadratic_forms import is_positive_form, is_quadratic_form, is_semidefinite_form
 from gradwright.core.schur_products import schur_facts
 from gradwright.frozen import replace
 
 MOST_BLOCKS = 100  # what is written entry by entry into what was so written has twice as many with every entry
 # Facts that a sum has when every term has them.
 _ADDITIVE = ("symmetric", "skew", "hermitian", "skew_hermitian", "lower", "upper", "strictly_lower", "strictly_upper",
-             "diagonal", "psd", "real_valued", "nonnegative", "positive")  # fmt: skip
+             "diagonal", "psd", "positive_diagonal", "real_valued", "nonnegative", "positive")  # fmt: skip
 # Facts that a product of square matrices has when every factor has them.
 _MULTIPLICATIVE = ("lower", "upper", "diagonal", "orthogonal", "unitary", "unit_lower",
-                   "unit_upper", "invertible")  # fmt: skip
+                   "unit_upper", "invertible", "positive_determinant")  # fmt: skip
 
 
 def facts_of(node: Node) -> Facts:
@@ -226,6 +226,8 @@ def _product_facts(node: Contract) -> set[str]:
     found = entry_facts(node, facts_of)
     if "nonnegative" not in found and is_quadratic_form(node, _is_semidefinite, is_nonnegative):
         found.add("nonnegative")
+    if "positive" not in found and is_positive_form(node, facts_of):
+        found |= {"nonnegative", "positive"}
     if node.is_square:
         found |= _matrix_facts(node)
     if not node.real and (all(is_real_valued(f.node) for f in node.factors) or are_their_conjugates([node], facts_of)):
@@ -270,7 +272,8 @@ def _facts_beside_weights(node: Contract) -> set[str]:
     held = labels_of(others)
     if not weights or not all(held.issuperset(f.labels) for f in weights):
         return set()
-    return {"invertible", "lower", "upper"} & facts_of(Contract(node.coefficient, others, node.dims, node.output))
+    kept = {"invertible", "lower", "upper", "positive_diagonal", "positive_determinant"}
+    return kept & facts_of(Contract(node.coefficient, others, node.dims, node.output))
 
 
 def _diagonal_facts(node: Contract) -> set[str]:
@@ -312,6 +315,10 @@ def _chain_facts(coefficient: Fraction, scalars: bool, chain: Chain) -> set[str]
         found -= {"orthogonal", "unitary"}
     if scalars or coefficient != 1:
         found -= {"unit_lower", "unit_upper"}
+    if coefficient < 0:
+        found.discard("positive_determinant")
+    elif len(chain) == 1 or any(all(side in facts for facts in each) for side in ("lower", "upper")):
+        found |= {"positive_diagonal"}.intersection(*each)
     if len(chain) == 1:
         found |= {"skew"} & each[0]
     if coefficient > 0:
@@ -347,15 +354,20 @@ def _seen_facts(factor: Factor, transposed: bool) -> Facts:
 
 
 def _congruence_facts(chain: Chain) -> set[str]:
-    """`B M Bᴴ` is positive semidefinite with M, and definite if B is known to be invertible too."""
+    """`B M Bᴴ` is positive semidefinite with M, and definite if the columns of Bᴴ are known to be independent too."""
     half = len(chain) // 2
     pairs = zip(chain[:half], reversed(chain), strict=False)
     if not all(_is_adjoint(left, right) for left, right in pairs):
         return set()
     middle = closure({"spd"}) if len(chain) % 2 == 0 else facts_of(chain[half][0].node)
-    if "spd" in middle and all("invertible" in facts_of(f.node) for f, _ in chain[:half]):
+    if "spd" in middle and all(_has_independent_rows(*link) for link in chain[:half]):
         return {"spd"}
     return {"psd"} if "psd" in middle else set()
+
+
+def _has_independent_rows(factor: Factor, transposed: bool) -> bool:
+    facts = facts_of(factor.node)
+    return "invertible" in facts or (transposed and (isinstance(factor.node, Selection) or "stiefel" in facts))
 
 
 def _is_adjoint(left: Link, right: Link) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from gradwright.core.mirror_images import FactsOf
 from gradwright.core.multisets import without
-from gradwright.core.nodes import Apply, Contract, Factor, Node, Symbol, field_of
+from gradwright.core.nodes import Apply, Contract, Factor, Node, Selection, Symbol, field_of
 
 Predicate = Callable[[Node], bool]
 
@@ -37,6 +38,48 @@ def is_semidefinite_form(product: Contract, is_semidefinite: Predicate, is_nonne
     beside = (Factor(x, product.output[:1], not product.real), Factor(x, product.output[1:]))
     form = Contract(product.coefficient, (*product.factors, *beside), product.dims, ())
     return is_quadratic_form(form, is_semidefinite, is_nonnegative)
+
+
+def is_positive_form(product: Contract, facts_of: FactsOf) -> bool:
+    """Whether every entry is `vᴴ K v` with a definite K and a v that is known not to be zero, times what is positive.
+
+    Such a v picks an entry of the diagonal out, which is positive for some triangles too, or has positive entries, as
+    that of ones has, `1ᵀ K 1`.
+    """
+    if product.coefficient <= 0 or not _is_spread(product):
+        return False
+    for place, middle in enumerate(product.factors):
+        facts = facts_of(middle.node)
+        if middle.node.rank == len(set(middle.labels)) == 2 and "positive_diagonal" in facts:
+            rest = _without_sides(product, place, "spd" in facts, facts_of)
+            if rest is not None and all("positive" in facts_of(f.node) for f in rest):
+                return True
+    return False
+
+
+def _is_spread(product: Contract) -> bool:
+    """Whether no entry is zero because it lies beside a diagonal."""
+    return len(set(product.free_labels)) == sum(map(len, product.output))
+
+
+def _without_sides(product: Contract, place: int, definite: bool, facts_of: FactsOf) -> list[Factor] | None:
+    """The factors beside `vᴴ K v` with the K at a place; None if it does not stand between equal vectors like that."""
+    left, right = product.factors[place].labels
+    rest = [f for other, f in enumerate(product.factors) if other != place]
+    before = [f for f in rest if left in f.labels]
+    behind = [f for f in rest if right in f.labels]
+    if {left, right} & set(product.free_labels):
+        return None
+    if not before and not behind:
+        return rest if definite else None
+    image = {left: right, right: left}
+    if len(before) != 1 or len(behind) != 1 or not _pair(before[0], behind[0], image):
+        return None
+    ((vector,), shared) = before, [x for x in before[0].labels if x != left]
+    picked = isinstance(vector.node, Selection) and vector.groups[0] == (left,)
+    if any(image[x] != x for x in shared) or not (picked or (definite and "positive" in facts_of(vector.node))):
+        return None
+    return [f for f in rest if f not in (*before, *behind)]
 
 
 def _opened(product: Contract, is_semidefinite: Predicate) -> Iterator[Factor]:

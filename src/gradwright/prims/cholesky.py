@@ -34,6 +34,7 @@ cholesky = Primitive(
     identity=("L @ L.H = A",),
     conditions=("{A} is positive definite",),
     argument_facts=("spd",),
+    fact_rule=lambda index, parameters, facts: {"positive_diagonal"},
     numpy="numpy.linalg.cholesky",
     torch="torch.linalg.cholesky",
     torch_differentiates=True,

@@ -42,7 +42,7 @@ def adjugate_matrix(X: np.ndarray) -> np.ndarray:
 def _determinant_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
     """The determinant of a matrix is that of its transpose, and so real if that is its conjugate."""
     found = {"real_valued"} if "hermitian" in facts[0] else set[str]()
-    return found | ({"positive"} if "spd" in facts[0] else set[str]())
+    return found | ({"positive"} if "positive_determinant" in facts[0] else set[str]())
 
 
 def modulo_prime(field: ModularArithmetic, X: np.ndarray) -> np.ndarray:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradwright.core.facts import Facts
 from gradwright.core.modular_numbers import objects, shaped
+from gradwright.core.nodes import Parameter
 from gradwright.core.primitive import ErrorSample, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
 
@@ -15,8 +17,13 @@ if TYPE_CHECKING:
 
 _KEPT = (
     "symmetric", "skew", "hermitian", "lower", "upper", "unit_lower", "unit_upper", "diagonal", "spd",
-    "orthogonal", "unitary",
+    "orthogonal", "unitary", "positive_determinant",
 )  # fmt: skip
+
+
+def _inverse_facts(index: int, parameters: tuple[Parameter, ...], facts: tuple[Facts, ...]) -> set[str]:
+    """The diagonal of the inverse of a triangle has the reciprocals."""
+    return {"positive_diagonal"} & facts[0] if {"lower", "upper"} & facts[0] else set()
 
 
 def is_regular(inputs: tuple[np.ndarray, ...], outputs: tuple[np.ndarray, ...]) -> bool:
@@ -40,6 +47,7 @@ inv = Primitive(
     identity=("Y @ X = eye(n)",),
     conditions=("{X} is invertible",),
     preserves=_KEPT,
+    fact_rule=_inverse_facts,
     commutes=True,
     numpy="numpy.linalg.inv",
     regular=is_regular,

@@ -24,7 +24,7 @@ from gradwright.core.nodes import Apply, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
 from gradwright.prims.inv import inv
 from gradwright.simplify.inverses import is_inverse, simplify_inverse
-from gradwright.simplify.relations import Relation, collapse, is_plain, relations_of
+from gradwright.simplify.relations import Relation, collapse, is_plain, laws_at
 from gradwright.simplify.systems import with_inverses
 
 
@@ -158,8 +158,8 @@ def _of_inverse_root(inverse: Apply, root: Apply) -> Iterator[Relation]:
 
 def _square_of(root: Apply, other: Node) -> list[Node]:
     """What the product of a square matrix with itself, or with its adjoint, is defined to be."""
-    squared = as_product(matmul(root, other))
-    return [relation.replacement for relation in relations_of(root) if relation.pattern == squared]
+    squared = matmul(root, other)
+    return [right for left, right in laws_at(root) if left == squared]
 
 
 def _product_relation(left: Node, right: Node, value: Node) -> Iterator[Relation]:

@@ -67,7 +67,7 @@ def relations_in(node: Contract) -> Iterator[Relation]:
 def relations_of(node: Apply) -> tuple[Relation, ...]:
     """The equations that hold for an application, as far as they shorten a product."""
     found: list[Relation] = []
-    for sides in _laws_at(node):
+    for sides in laws_at(node):
         found += shortening(*sides)
         found += shortening(*_without_last_factor(*sides))
     # A product without the result is not written as a function of it: `A B` as `exp(log(A B))`.
@@ -77,12 +77,12 @@ def relations_of(node: Apply) -> tuple[Relation, ...]:
 @lru_cache(maxsize=4096)
 def hermitian_products(node: Apply) -> tuple[Contract, ...]:
     """The products of two matrices that are Hermitian by a law of the application, as `A A⁺` is."""
-    matrices = [(left, right) for left, right in _laws_at(node) if left.rank == 2]
+    matrices = [(left, right) for left, right in laws_at(node) if left.rank == 2]
     sides = [as_product(right) for left, right in matrices if left == adjoint(right)]
     return tuple(product for product in sides if len(product.factors) == 2 and is_plain(product))
 
 
-def _laws_at(node: Apply) -> Iterator[tuple[Node, Node]]:
+def laws_at(node: Apply) -> Iterator[tuple[Node, Node]]:
     """Both sides of the equations that hold for an application."""
     primitive = node.primitive
     if not primitive.identity and not primitive.laws:

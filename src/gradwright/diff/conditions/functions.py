@@ -11,7 +11,7 @@ from gradwright.core.nodes import Apply, Contract, Node, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
 from gradwright.core.walks import applications
-from gradwright.diff.conditions.implications import OFF_THE_CUT, is_granted
+from gradwright.diff.conditions.implications import OFF_THE_CUT, is_granted, is_not_zero
 from gradwright.diff.conditions.subjects import core_of, size_of, subject_of
 from gradwright.diff.differential import from_template
 from gradwright.diff.identities.engine import solved
@@ -36,11 +36,11 @@ def conditions_of_application(node: Apply, written: Callable[[Node], str]) -> li
         condition, subject = _with_sum(condition, name, arguments[name])
         sentence = condition.replace(f"{{{name}}}", "{}")
         about = {**arguments, name: core_of(sentence, subject)}
-        if is_granted(sentence, about[name]):
+        if _holds(sentence, about[name], node):
             continue
         size = size_of(about[name])
         if sentence in ("{} > 0", "{} ≠ 0") and size is not None:
-            kept.append(f"{written(size)} ≠ 0")
+            kept += [] if _holds("{} ≠ 0", size, node) else [f"{written(size)} ≠ 0"]
             continue
         stated = _stated(_of_nonnegative(condition, about[name]), primitive, about, written)
         kept.append(stated if about[name].real else _of_complex(stated))
@@ -49,6 +49,14 @@ def conditions_of_application(node: Apply, written: Callable[[Node], str]) -> li
     if primitive.identity and not primitive.conditions:
         kept += [f"{written(p)} is invertible" for p in _pivots(node) if not is_granted("{} is invertible", p)]
     return kept
+
+
+def _holds(sentence: str, subject: Node, function: Node) -> bool:
+    """Whether a sentence is known to be true: that a tensor is not zero, of one that a number is taken of, as a whole.
+
+    Of other functions it is said of every entry.
+    """
+    return is_granted(sentence, subject) or (sentence == "{} ≠ 0" and not function.rank and is_not_zero(subject))
 
 
 def _with_sum(condition: str, name: str, argument: Node) -> tuple[str, Node]:
@@ -92,6 +100,8 @@ def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     base = core_of("{} > 0" if exponent.denominator > 1 else "{} ≠ 0", base)
     size = size_of(base)
     if size is not None and exponent < 1:
+        if _holds("{} ≠ 0", size, node):
+            return []
         return [f"{written(size)} ≠ 0"] if exponent.denominator > 1 or exponent < 0 else []
     if exponent.denominator > 1 and not base.real:
         return [f"{written(base)}{OFF_THE_CUT}"]

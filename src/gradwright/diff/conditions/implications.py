@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gradwright.core.build import number
 from gradwright.core.inference import facts_of
-from gradwright.core.nodes import Node
-from gradwright.linear.chains import chain_of
+from gradwright.core.nodes import Contract, Node
 
 # The facts that make a condition true, by the sentence in which the records state it.
 GRANTED: dict[str, frozenset[str]] = {
     "{} is invertible": frozenset({"invertible"}),
     "{} has no zero on its diagonal": frozenset({"invertible"}),
     "{} is positive definite": frozenset({"spd"}),
-    "det({}) > 0": frozenset({"spd"}),
+    "det({}) > 0": frozenset({"positive_determinant"}),
     "every leading minor of {} is invertible": frozenset({"spd"}),
     "{} has no eigenvalue on the closed negative real axis": frozenset({"spd"}),
     "{} has no eigenvalue on the imaginary axis": frozenset({"spd"}),
@@ -29,7 +27,9 @@ GRANTED: dict[str, frozenset[str]] = {
 # What stands in the place of `x > 0` where x is complex: roots and logarithms are cut along the negative axis.
 OFF_THE_CUT = " does not meet the closed negative real axis"
 _STRONGER = (
+    ("{} is invertible", "{} is positive definite"),
     ("{} is invertible", "det({}) > 0"),
+    ("det({}) > 0", "{} is positive definite"),
     ("{} is invertible", f"det({{}}){OFF_THE_CUT}"),
     ("{} is invertible", "{} has no eigenvalue on the closed negative real axis"),
     ("{} is invertible", "{} has no eigenvalue on the imaginary axis"),
@@ -44,18 +44,16 @@ _STRONGER = (
 
 def is_granted(sentence: str, argument: Node) -> bool:
     """Whether what is known of a node makes a sentence about it true, in which it is written `{}`."""
-    granted = GRANTED.get(sentence, frozenset[str]())
-    if sentence == "det({}) > 0" and _is_product_of(argument, granted):
-        return True
-    return not facts_of(argument).isdisjoint(granted)
+    return not facts_of(argument).isdisjoint(GRANTED.get(sentence, frozenset()))
 
 
-def _is_product_of(node: Node, facts: Collection[str]) -> bool:
-    """Whether a matrix is a product of matrices with one of some facts: the determinant is that of each."""
-    chain = chain_of(node)
-    if chain is None or chain.scalar != number(1):
-        return False
-    return all(not facts_of(element).isdisjoint(facts) for element in chain.elements)
+def is_not_zero(tensor: Node) -> bool:
+    """Whether a tensor is known to have an entry other than zero, in whatever order its entries are held."""
+    if isinstance(tensor, Contract) and len(tensor.factors) == 1 and tensor.coefficient:
+        (factor,) = tensor.factors
+        if set(factor.labels) == set(tensor.free_labels):
+            tensor = factor.node
+    return not facts_of(tensor).isdisjoint({"positive", "invertible", "stiefel"})
 
 
 def is_implied(condition: str, others: Collection[str]) -> bool:
