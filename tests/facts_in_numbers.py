@@ -23,6 +23,10 @@ def _unit_diagonal(value: np.ndarray) -> np.ndarray:
     return value - np.diag(np.diag(value)) + np.eye(len(value))
 
 
+def _is_positive(value: np.ndarray) -> bool:
+    return bool(np.all(np.real(value) > 0) and np.allclose(np.imag(value), 0))
+
+
 FACTS_HOLD = {
     "symmetric": _is(np.transpose),
     "hermitian": _is(lambda a: a.conj().T),
@@ -35,6 +39,8 @@ FACTS_HOLD = {
     "unit_diagonal": _is(_unit_diagonal),
     "unit_lower": _is(lambda a: _unit_diagonal(np.tril(a))),
     "unit_upper": _is(lambda a: _unit_diagonal(np.triu(a))),
+    "positive_diagonal": lambda a: _is_positive(np.diag(a)),
+    "positive_determinant": lambda a: _is_positive(np.linalg.det(a)),
     "diagonal": _is(lambda a: np.diag(np.diag(a))),
     "positive": lambda a: bool(np.all(a > 0)),
     "real_valued": lambda a: bool(np.allclose(np.imag(a), 0)),

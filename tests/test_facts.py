@@ -23,6 +23,9 @@ VARIABLES = {
         "(c * Q) @ (c * Q).T",
         "W**2", "W**3", "-W**4 / 2", "abs(W)", "sign(W)", "tanh(W)", "cosh(W)", "exp(W)", "exp(-W**2) * sin(W)",
         "cosh(x)", "cosh(z)", "tanh(exp(x))", "sinh(exp(x))", "arctan(exp(x))", "erf(exp(x))",
+        "cholesky(S) @ L", "-cholesky(S)", "cholesky(S) @ cholesky(S).T @ W", "c * inv(cholesky(S)).T / 3",
+        "R.T @ S @ L", "-R @ S", "cholesky(S) @ R @ cholesky(S)", "cholesky(S) + L", "S[1:, 1:]", "T.T @ S @ T",
+        "eye(n)[:, 1:] @ S[1:, 1:]",
         "z * z * conj(z)", "z * z * conj(z) * conj(z)", "z * conj(z) * x", "z * conj(z) * x * x",
     ],
 )  # fmt: skip

@@ -111,7 +111,7 @@ class CompiledFunction:
         node = evaluated_form(node)
         # Any function of JAX may be differentiated; of PyTorch that is a form by itself.
         (root,) = choose_inside((node,)) if library.name == "jax" else (node,)
-        optimised = optimise({"value": root}, hints or {})
+        optimised = optimise({"value": root}, hints or {}, beside=provenance.origins)
         program = _lowered(optimised, signature, library)
         self._node = node
         self._leaves = named_leaves(node, signature, provenance.optional)

@@ -31,7 +31,8 @@ from gradwright.diff.gauge import gauge_tests
 from gradwright.diff.notes import gauges_of, notes_of
 from gradwright.diff.steps.narrate import narrate, narrate_in_full
 from gradwright.linear.collect import collect
-from gradwright.simplify.pipeline import simplify
+from gradwright.prims.cholesky import cholesky_factors
+from gradwright.simplify.pipeline import simplify, simplify_all
 
 # What is not needed to derive is imported where it is used: a first result should come quickly.
 if TYPE_CHECKING:
@@ -160,7 +161,14 @@ class Derivation:
     def conditions_in(self, written: Callable[[Node], str]) -> tuple[str, ...]:
         """The conditions, with a notation for what they speak of."""
         slopes = tuple(self.question.slopes.values())
-        return conditions_of(self.question.nodes, slopes, lambda node: written(_as_matrix(node)))
+        # The code of derivatives relies on these, also where they are no longer in them.
+        factors = simplify_all(cholesky_factors(self.origins))
+        return conditions_of((*self.question.nodes, *factors), slopes, lambda node: written(_as_matrix(node)))
+
+    @property
+    def origins(self) -> tuple[Node, ...]:
+        """What is differentiated, and what that is a derivative of: where one has no value, no derivative has one."""
+        return tuple(n for e in self.outputs.values() for n in (e.node, *e.provenance.origins))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -310,8 +318,7 @@ class Derivation:
         return [("", self.page(detail))] if self.question.has_one_output else pages_of(self, detail)
 
     def _expression(self, node: Node, optional: tuple[Symbol | Direction, ...] = (), **more: Any) -> Expression:
-        origins = tuple(e.node for e in self.outputs.values())
-        return Expression(node, self.signature, provenance=Provenance(optional, origins=origins, **more))
+        return Expression(node, self.signature, provenance=Provenance(optional, origins=self.origins, **more))
 
     def _jacobians(self, node: Node) -> dict[str, Expression]:
         symbols = self.question.symbols

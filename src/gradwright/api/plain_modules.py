@@ -79,7 +79,7 @@ def _plain(
 ) -> Plain:
     shown = dict(zip(nodes, in_blocks(tuple(nodes.values())), strict=True))
     inputs = inputs_of(tuple(nodes.values()), (*derivation.signature.symbols, *optional))
-    return Plain(name, told, inputs, shown)
+    return Plain(name, told, inputs, shown, derivation.origins)
 
 
 def _pullback(derivation: Derivation) -> Plain | None:
@@ -95,4 +95,4 @@ def _pullback(derivation: Derivation) -> Plain | None:
         return None
     results = {s.name: found[s] for s in symbols}
     shown = dict(zip(results, in_blocks(tuple(results.values())), strict=True))
-    return Plain("_pullback", "The cotangents of the inputs.", (*symbols, *cotangents), shown)
+    return Plain("_pullback", "The cotangents of the inputs.", (*symbols, *cotangents), shown, derivation.origins)

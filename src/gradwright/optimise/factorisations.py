@@ -21,6 +21,7 @@ from fractions import Fraction
 
 from gradwright.core.build import adjoint, diagonal, identity, transpose
 from gradwright.core.contraction import conjugate, is_simple
+from gradwright.core.facts import Facts, closure
 from gradwright.core.inference import facts_of, is_positive, is_symmetric
 from gradwright.core.nodes import Apply, Contract, Factor, HalfVectorisation, Mask, Node, Selection, is_apply
 from gradwright.core.primitive import Primitive
@@ -66,10 +67,16 @@ class _Sharing:
     def __init__(self, roots: tuple[Node, ...], sizes: Sizes) -> None:
         self.roots = roots
         self.order = list(postorder(*roots))
+        self.definite = {n.arguments[0] for n in self.order if is_apply(n, cholesky)}
         self.wanted = self._wanted()
         self.wanted |= self._worth_inverting(sizes)
         self.systems = self._count_systems()
         self.done: dict[Node, Node] = {}
+
+    def _facts_of(self, matrix: Node) -> Facts:
+        """What is known of a matrix; what has a Cholesky factor is positive definite."""
+        known = facts_of(matrix)
+        return closure(known | {"spd"}) if matrix in self.definite and "hermitian" in known else known
 
     # What is asked of each matrix
 
@@ -87,15 +94,23 @@ class _Sharing:
         divided: dict[Node, list[int]] = {}
         for node in self.order:
             for place, child in enumerate(node.children):
-                if isinstance(node, Contract) and self._folds(node, place) and "psd" in facts_of(child.children[0]):
+                if (
+                    isinstance(node, Contract)
+                    and self._folds(node, place)
+                    and "psd" in self._facts_of(child.children[0])
+                ):
                     partner = _partner(node, place)
                     assert partner is not None
                     divided.setdefault(child, []).append(sizes.entries(node.factors[partner].node.shape))
         return {
             inverse
             for inverse, entries in divided.items()
-            if len(entries) > 1 and sum(entries) >= _least(inverse) * sizes.entries(inverse.shape)
+            if len(entries) > 1 and sum(entries) >= self._least(inverse) * sizes.entries(inverse.shape)
         }
+
+    def _least(self, inverse: Node) -> int:
+        """From what on an inverse is formed: that of a definite matrix comes from its Cholesky factor."""
+        return MANY if "spd" in self._facts_of(inverse.children[0]) else MANY_BY_LU
 
     def _count_systems(self) -> dict[Node, set[tuple[Node, int]]]:
         """For every matrix the systems, and logarithms of determinants, that its factors would serve."""
@@ -177,7 +192,7 @@ class _Sharing:
         """The function, of a matrix on the right, that is best for what is known of the matrix of a system."""
         if isinstance(matrix, Gram):
             return cholesky_solve, (right, self._current(matrix.factor))
-        facts = facts_of(matrix)
+        facts = self._facts_of(matrix)
         base, turned = _base(matrix)
         own = self._current(matrix)
         if "lower" in facts:
@@ -222,7 +237,7 @@ class _Sharing:
         """The inverse of a matrix of which something is known."""
         if isinstance(matrix, Gram):
             return Apply(cholesky_inverse, (), (self._current(matrix.factor),))
-        facts = facts_of(matrix)
+        facts = self._facts_of(matrix)
         own = self._current(matrix)
         if "unitary" in facts:
             return adjoint(own)
@@ -237,11 +252,11 @@ class _Sharing:
     def _log_determinant(self, node: Apply, new: Apply) -> Node:
         """Of triangles from their diagonals, of a definite matrix from its Cholesky factor, else from other factors."""
         matrix = node.arguments[0]
-        if node.primitive is slogdet or "psd" in facts_of(matrix):
+        if node.primitive is slogdet or "psd" in self._facts_of(matrix):
             of_triangles = self._log_of_triangles(square_factors(matrix))
             if of_triangles is not None:
                 return of_triangles
-        if "spd" in facts_of(matrix):
+        if "spd" in self._facts_of(matrix):
             factor = Apply(cholesky, (), (new.arguments[0],))
             return _log_of_diagonal(factor, Fraction(2))
         if node.primitive is slogdet and len(self.systems.get(matrix, ())) > 1:
@@ -265,11 +280,6 @@ class _Sharing:
             return None
         times = _bases(triangles)
         return add(_log_of_diagonal(self._current(f), Fraction(k), signed=True) for f, k in times.items())
-
-
-def _least(inverse: Node) -> int:
-    """From what on an inverse is formed: that of a definite matrix comes from its Cholesky factor."""
-    return MANY if "spd" in facts_of(inverse.children[0]) else MANY_BY_LU
 
 
 def _is_inverse(node: Node) -> bool:

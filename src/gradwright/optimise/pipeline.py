@@ -32,6 +32,7 @@ from gradwright.optimise.schur_forms import share_schur_forms
 from gradwright.optimise.sums_of_products import share_summed_products
 from gradwright.optimise.systems import without_systems
 from gradwright.optimise.values_alone import leave_out_vectors
+from gradwright.prims.cholesky import cholesky_factors
 
 Pass = Callable[[Roots, Hints], Roots]
 # What only rearranges sums and products.
@@ -76,18 +77,22 @@ JAX_MODULE_PASSES = tuple(
 DIFFERENTIABLE_PASSES = tuple(own for own in _DIFFERENTIATED if own not in (use_eigenvectors, share_schur_forms))
 
 
-def optimise(roots: Mapping[str, Node], hints: Hints = NO_HINTS, passes: Sequence[Pass] = PASSES) -> dict[str, Node]:
+def optimise(
+    roots: Mapping[str, Node], hints: Hints = NO_HINTS, passes: Sequence[Pass] = PASSES, beside: Sequence[Node] = ()
+) -> dict[str, Node]:
     """The expressions in the form that is fastest to evaluate.
 
     Args:
         roots: expressions by name; what they share is found.
         hints: sizes of dimension names, for choosing the order of products; usual ones where there is none.
         passes: what is done, in order.
+        beside: what has a value wherever the expressions are asked for, as the function that they are derivatives of:
+            a matrix that it takes the Cholesky factor of is positive definite. It is not computed.
     """
-    nodes = tuple(roots.values())
+    nodes = (*roots.values(), *cholesky_factors(beside))
     for apply_pass in passes:
         nodes = apply_pass(nodes, hints)
-    return dict(zip(roots, nodes, strict=True))
+    return dict(zip(roots, nodes, strict=False))
 
 
 def arrange(roots: Roots) -> Roots:

@@ -6,14 +6,17 @@ side with half its diagonal (Murray 2016, arXiv:1602.07527).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradwright.core.modular_numbers import objects
+from gradwright.core.nodes import Node
 from gradwright.core.primitive import ErrorSample, KnownRule, Modular, Notation, Primitive, Sample
 from gradwright.core.registry import register_primitive
+from gradwright.core.walks import applications
 from gradwright.prims.ldl import modulo_prime as ldl_modulo_prime
 
 if TYPE_CHECKING:
@@ -60,3 +63,8 @@ cholesky = Primitive(
 )
 
 register_primitive(cholesky)
+
+
+def cholesky_factors(roots: Iterable[Node]) -> tuple[Node, ...]:
+    """The Cholesky factors that are taken in expressions: where these have values, the matrices are definite."""
+    return tuple(node for node in applications(*roots) if node.primitive is cholesky)

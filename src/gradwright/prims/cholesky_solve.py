@@ -27,9 +27,9 @@ def modulo_prime(field: ModularArithmetic, B: np.ndarray, L: np.ndarray) -> np.n
 
 
 def with_the_matrix(node: Apply) -> Node:
-    """`K⁻¹ B` for the Cholesky factor of a positive definite K."""
+    """`K⁻¹ B` for the Cholesky factor of K."""
     B, L = node.arguments
-    if not is_apply(L, cholesky) or "spd" not in facts_of(L.arguments[0]):
+    if not is_apply(L, cholesky) or "hermitian" not in facts_of(L.arguments[0]):
         return node
     return matmul(Apply(inv, (), L.arguments), B)
 

@@ -35,12 +35,14 @@ class Plain:
         told: what its docstring says.
         inputs: what it takes, in order.
         results: what it returns, by name.
+        origins: what its results are, or are derivatives of.
     """
 
     name: str
     told: str
     inputs: tuple[Leaf, ...]
     results: Mapping[str, Node]
+    origins: tuple[Node, ...]
 
 
 _CHECK_SHAPES = '''
@@ -104,7 +106,8 @@ def lowered(function: Plain, library: Library, names: Sequence[str]) -> Program:
 
 
 def _optimised(function: Plain, library: str) -> dict[str, Node]:
-    return optimise(function.results, passes=JAX_MODULE_PASSES if library == "jax" else PASSES)
+    passes = JAX_MODULE_PASSES if library == "jax" else PASSES
+    return optimise(function.results, passes=passes, beside=function.origins)
 
 
 def _jax_differentiates(function: Plain, program: Program) -> bool:
