@@ -253,6 +253,11 @@ RESULTS = [
     ("norm(A - Q @ Q.T @ A)**2", {"Q": "n k stiefel", "A": "n m"}, "Q", "−2 (I − Q Qᵀ) A Aᵀ Q"),
     # Equal factors are a power, and what cancels is left out.
     ("b @ solve(B @ diag(w) @ B.T, b)", {"B": "n k", "w": "k positive", "b": "n"}, "w", "−(Bᵀ (B diag(w) Bᵀ)⁻¹ b)∘²"),
+    # Parts of a matrix are not taken apart, and those of a symmetric one are columns.
+    ("S[0, 0] - S[0, 1:] @ inv(S[1:, 1:]) @ S[1:, 0]", {"S": "n n spd"}, "S",
+     "[1, −rᵀ; −r, r rᵀ], where r = S[1:, 1:]⁻¹ S[1:, 0]"),
+    ("logdet(A[:2, :2] - A[:2, 2:] @ B)", {"A": "n n", "B": "n-2 2"}, "B",
+     "−A[:2, 2:]ᵀ S⁻ᵀ, where S = A[:2, :2] − A[:2, 2:] B"),
     ("trace(sqrtm(sqrtm(A) @ B @ sqrtm(A)))**2", {"A": "n n spd", "B": "n n spd"}, "A",
      "tr(M) lyapunov(A^½, B A^½ M⁻¹ + M⁻¹ A^½ B), where M = (A^½ B A^½)^½"),
 ]  # fmt: skip

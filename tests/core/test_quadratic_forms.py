@@ -36,6 +36,7 @@ def test_a_quadratic_form_is_not_negative(text: str) -> None:
         "exp(Y)[1:, :] @ exp(y)", "exp(Y)[0, 1:]", "K[0, 0]", "sum(inv(K))", "exp(x) @ K @ exp(x)",
         "trace(K[1:, 1:])", "diagonal(exp(X) @ K @ exp(X).T)", "diagonal(cholesky(K))", "cholesky(K)[0, 0]",
         "trace(inv(cholesky(K)) / 2)", "det(cholesky(K) @ K)", "diagonal(cholesky(K).T + K)",
+        "trace(K @ inv(K + eye(n)))", "sum(K * inv(K + eye(n)))",
     ],
 )  # fmt: skip
 def test_what_is_positive(text: str) -> None:
@@ -55,6 +56,7 @@ def test_parts_that_may_be_zero(text: str) -> None:
         "trace(Y @ Y)", "x @ S @ x", "x @ K @ y", "x @ Y @ K @ Y @ x", "z @ K @ z", "diagonal(X @ K @ Z.H)",
         "trace(conj(Z) @ X.T @ Z @ X.T)", "X @ K @ X.T", "cumsum(x)", "trace(X @ Y @ X.T)", "K[0, 1]", "K[0, :]",
         "sum(cholesky(K))", "exp(x) @ cholesky(K) @ exp(x)", "exp(x) @ K @ exp(y)", "det(-K)", "sum(K, axis=0)",
+        "trace(K @ S)", "trace(K @ cholesky(K))",
     ],
 )  # fmt: skip
 def test_what_may_be_negative(text: str) -> None:

@@ -44,7 +44,7 @@ def is_positive_form(product: Contract, facts_of: FactsOf) -> bool:
     """Whether every entry is `vᴴ K v` with a definite K and a v that is known not to be zero, times what is positive.
 
     Such a v picks an entry of the diagonal out, which is positive for some triangles too, or has positive entries, as
-    that of ones has, `1ᵀ K 1`.
+    that of ones has, `1ᵀ K 1`. The trace of a product of two definite matrices is a sum of such forms.
     """
     if product.coefficient <= 0 or not _is_spread(product):
         return False
@@ -70,8 +70,8 @@ def _without_sides(product: Contract, place: int, definite: bool, facts_of: Fact
     behind = [f for f in rest if right in f.labels]
     if {left, right} & set(product.free_labels):
         return None
-    if not before and not behind:
-        return rest if definite else None
+    if definite and before == behind and all(_is_definite_between(f, {left, right}, facts_of) for f in before):
+        return [f for f in rest if f not in before]
     image = {left: right, right: left}
     if len(before) != 1 or len(behind) != 1 or not _pair(before[0], behind[0], image):
         return None
@@ -80,6 +80,11 @@ def _without_sides(product: Contract, place: int, definite: bool, facts_of: Fact
     if any(image[x] != x for x in shared) or not (picked or (definite and "positive" in facts_of(vector.node))):
         return None
     return [f for f in rest if f not in (*before, *behind)]
+
+
+def _is_definite_between(factor: Factor, labels: set[int], facts_of: FactsOf) -> bool:
+    """Whether a factor is a definite matrix with some labels: the trace of a product of two is positive."""
+    return set(factor.labels) == labels and factor.node.rank == 2 and "spd" in facts_of(factor.node)
 
 
 def _opened(product: Contract, is_semidefinite: Predicate) -> Iterator[Factor]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from gradwright.core.build import identity, ones, product_of
 from gradwright.core.canonical import as_product
@@ -171,9 +171,9 @@ class _Collector:
         count = len(longer) - len(shared)
         if not count or _only_places(shared, ()):
             return None
-        if longer[count:] == shared:
+        if longer[count:] == shared and not _is_part(*longer[count - 1 : count + 1]):
             before, rest, behind = (), longer[:count], shared
-        elif longer[: len(shared)] == shared:
+        elif longer[: len(shared)] == shared and not _is_part(*longer[len(shared) - 1 : len(shared) + 1]):
             before, rest, behind = shared, longer[len(shared) :], ()
         else:
             return None
@@ -214,6 +214,10 @@ class _Collector:
         # matrices it reads well beside single ones: `Xᵀ (I − P) Y`, but `X (A − B K) S` and `A (x − P x)`.
         longest = max(chains, key=len)
         if start and end and start + end == shortest and (chains[0][-1].rank == 1 or len(longest) > shortest + 1):
+            end -= 1
+        while start and any(_takes_part_apart(chain, start, len(chain) - end) for chain in chains):
+            start -= 1
+        while end and any(_takes_part_apart(chain, start, len(chain) - end) for chain in chains):
             end -= 1
         if end and chains[0][-1].rank == 1 and any(len(chain) - start - end > 1 for chain in chains):
             end = 0  # `A B x + C x`: no product of matrices is written for one with a vector
@@ -357,6 +361,23 @@ def _only_places(before: tuple[Node, ...], behind: tuple[Node, ...]) -> bool:
     """Whether what terms share is nothing, or only that it is placed in the same rows or columns of blocks."""
     factors = [factor.node for element in (*before, *behind) for factor in as_product(element).factors]
     return all(isinstance(factor, Selection) for factor in factors)
+
+
+def _takes_part_apart(chain: tuple[Node, ...], start: int, end: int) -> bool:
+    """Whether what lies between two places, if anything, only picks rows or columns of the matrix beside it.
+
+    `X[:, :k] + X[:, k:] B` is no `X [I; B]`.
+    """
+    if end - start > 1 or not _only_places(chain[start:end], ()):
+        return False
+    return any(_is_part(*pair) for pair in pairwise(chain[max(start - 1, 0) : end + 1]))
+
+
+def _is_part(left: Node, right: Node) -> bool:
+    """Whether a product picks columns or rows of a matrix out; the transpose of what picks them places them."""
+    if _only_places((left,), ()) == _only_places((right,), ()):
+        return False
+    return isinstance(right, Selection) or (_only_places((left,), ()) and not isinstance(left, Selection))
 
 
 def _common(a: tuple[Node, ...], b: tuple[Node, ...]) -> int:

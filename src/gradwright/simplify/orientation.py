@@ -7,14 +7,14 @@ and that of i is −i. So it is with products that are Hermitian, `(A⁺)ᴴ A�
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from gradwright.core.build import transpose
 from gradwright.core.canonical import as_product, only_matrix
 from gradwright.core.contraction import contract, with_factors
 from gradwright.core.inference import facts_of, is_hermitian, is_real_valued, is_skew, is_symmetric
-from gradwright.core.nodes import Add, Apply, Contract, Factor, Node
+from gradwright.core.nodes import Add, Apply, Contract, Factor, Node, Selection
 from gradwright.core.sums import scaled
 from gradwright.prims.complex import IMAGINARY_UNIT
 from gradwright.simplify.relations import Relation, hermitian_products, matches
@@ -30,7 +30,12 @@ def orient(node: Node) -> Node:
     if node.rank == 2 and node.real and node.output[0] > node.output[1] and is_symmetric(node):
         return transpose(node)
     sign, factors = Fraction(1), list[Factor]()
+    picked = {
+        f.labels[0]: str(f.node.offset) for f in node.factors if isinstance(f.node, Selection) and f.node.rank == 1
+    }
     for factor in node.factors:
+        if picked and factor.node.rank == 2 and is_symmetric(factor.node):
+            factor = _with_a_column(factor, picked)
         if factor.conj and is_real_valued(factor.node):
             factor = Factor(factor.node, factor.groups)
         elif factor.conj and factor.node == IMAGINARY_UNIT.node:
@@ -49,6 +54,12 @@ def orient(node: Node) -> Node:
     if tuple(factors) == node.factors:
         return node
     return with_factors(node, factors, sign * node.coefficient)
+
+
+def _with_a_column(factor: Factor, picked: Mapping[int, str]) -> Factor:
+    """`S[1:, 0]` for the row `S[0, 1:]` of a symmetric matrix, and `S[0, 1]` for `S[1, 0]`."""
+    row, column = (picked.get(group[0], "") if len(group) == 1 else "" for group in factor.groups)
+    return Factor(factor.node, factor.groups[::-1], factor.conj) if row > column else factor
 
 
 def orient_functions(node: Node) -> Node:
