@@ -44,6 +44,8 @@ FACTS_HOLD = {
     "diagonal": _is(lambda a: np.diag(np.diag(a))),
     "positive": lambda a: bool(np.all(a > 0)),
     "real_valued": lambda a: bool(np.allclose(np.imag(a), 0)),
+    "negative": lambda a: bool(np.all(a < 0)),
+    "nonpositive": lambda a: bool(np.all(a <= 1e-9)),
     "nonnegative": lambda a: bool(np.all(a >= -1e-9)),
     "psd": lambda a: bool(np.min(_eigenvalues(a)) >= -1e-7 * max(1, np.abs(a).max())),
     "conditionally_psd": lambda a: bool(np.min(_eigenvalues(_centred(a))) >= -1e-7 * max(1, np.abs(a).max())),

@@ -26,6 +26,7 @@ VARIABLES = {
         "cholesky(S) @ L", "-cholesky(S)", "cholesky(S) @ cholesky(S).T @ W", "c * inv(cholesky(S)).T / 3",
         "R.T @ S @ L", "-R @ S", "cholesky(S) @ R @ cholesky(S)", "cholesky(S) + L", "S[1:, 1:]", "T.T @ S @ T",
         "eye(n)[:, 1:] @ S[1:, 1:]",
+        "-exp(x)", "-exp(x) * abs(x)", "exp(x) * (-abs(x) - 1)", "(-exp(x)) * (-exp(2 * x))", "diag(-exp(x))",
         "z * z * conj(z)", "z * z * conj(z) * conj(z)", "z * conj(z) * x", "z * conj(z) * x * x",
     ],
 )  # fmt: skip

@@ -10,17 +10,21 @@ from gradwright.core.nodes import Contract, Factor, Mask, Selection
 
 
 def entry_facts(node: Contract, facts_of: FactsOf) -> set[str]:
-    """Signs of the entries: positive factors, and factors that come as squares, of the absolute value if complex."""
+    """Signs of the entries: of factors with a sign, and of those that come as squares, of the modulus if complex."""
     counts = Counter(node.factors)
     unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[f.conjugated])]
-    if node.coefficient < 0 or any("nonnegative" not in _sign_facts(f, facts_of) for f in unpaired):
+    signs = [_sign_facts(f, facts_of) for f in unpaired]
+    if any(facts.isdisjoint({"nonnegative", "nonpositive"}) for facts in signs):
         return set()
     spread = all(len(set(g)) == len(g) for g in node.output) and _distinct_output(node)
     held = set(node.free_labels)
     weights = [f for f in node.factors if _weighs_diagonal(f) and not held.issuperset(f.labels)][:1]
     single = weights or [f for f in node.factors if _finds_one_entry(f, node)]
-    positive = all("positive" in _sign_facts(f, facts_of) for f in node.factors if f not in single)
-    return {"nonnegative", "positive"} if positive and spread else {"nonnegative"}
+    others = [_sign_facts(f, facts_of) for f in node.factors if f not in single]
+    never_zero = spread and all({"positive", "negative"} & facts for facts in others)
+    if (node.coefficient < 0) != sum("nonnegative" not in facts for facts in signs) % 2:
+        return {"nonpositive", "negative"} if never_zero else {"nonpositive"}
+    return {"nonnegative", "positive"} if never_zero else {"nonnegative"}
 
 
 def _sign_facts(factor: Factor, facts_of: FactsOf) -> Facts:

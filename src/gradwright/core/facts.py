@@ -25,8 +25,10 @@ _IMPLIES: dict[str, tuple[str, ...]] = {
     "strictly_lower": ("lower",),
     "strictly_upper": ("upper",),
     "positive": ("nonnegative",),
+    "negative": ("nonpositive",),
     # Of a tensor that is held as a complex one: its entries have no imaginary part.
     "nonnegative": ("real_valued",),
+    "nonpositive": ("real_valued",),
 }
 
 MATRIX_FACTS = (

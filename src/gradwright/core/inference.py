@@ -40,7 +40,8 @@ from gradwright.frozen import replace
 MOST_BLOCKS = 100  # what is written entry by entry into what was so written has twice as many with every entry
 # Facts that a sum has when every term has them.
 _ADDITIVE = ("symmetric", "skew", "hermitian", "skew_hermitian", "lower", "upper", "strictly_lower", "strictly_upper",
-             "diagonal", "psd", "positive_diagonal", "real_valued", "nonnegative", "positive")  # fmt: skip
+             "diagonal", "psd", "positive_diagonal", "real_valued", "nonnegative", "positive", "nonpositive",
+             "negative")  # fmt: skip
 # Facts that a product of square matrices has when every factor has them.
 _MULTIPLICATIVE = ("lower", "upper", "diagonal", "orthogonal", "unitary", "unit_lower",
                    "unit_upper", "invertible", "positive_determinant")  # fmt: skip
@@ -178,8 +179,9 @@ def _sum_facts(node: Add) -> set[str]:
         found.add("spd")
     if any("spd" in facts for facts in each) and all(map(_has_no_negative_part, node.terms)):
         found.add("invertible")
-    if all("nonnegative" in facts for facts in each) and any("positive" in facts for facts in each):
-        found.add("positive")
+    for weak, strict in (("nonnegative", "positive"), ("nonpositive", "negative")):
+        if all(weak in facts for facts in each) and any(strict in facts for facts in each):
+            found.add(strict)
     terms = [as_product(term) for term in node.terms]
     if node.is_square and "hermitian" not in found:
         blocks = list(islice((block for term in terms for block in _blocks_of(term)), MOST_BLOCKS + 1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import is_zero, simple, with_factors
 from gradwright.core.facts import closure
-from gradwright.core.inference import is_nonnegative, is_positive
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol, is_apply
 from gradwright.core.sums import add
 from gradwright.core.walks import postorder, rebuild, substitute, transform_all
@@ -47,21 +47,29 @@ def _beside_guards(product: Contract) -> Node:
 
 
 def _known(condition: Node | None) -> tuple[Node, Node] | None:
-    """The variable x of `[x > 0]` or `[x ≥ 1]`, or `xᵀ`, without and with what is known of it there; else None."""
+    """The variable x of `[x > 0]`, `[x ≥ 1]` or `[0 > x]`, or `xᵀ`, without and with what is known of it; else None."""
     if condition is None or not is_apply(condition, greater, greater_equal):
         return None
+    strict = condition.primitive is greater
     larger, smaller = condition.arguments
-    product = as_product(larger)
+    return _of_sign(larger, smaller, strict, ("nonnegative", "positive")) or _of_sign(
+        smaller, larger, strict, ("nonpositive", "negative")
+    )
+
+
+def _of_sign(tensor: Node, bound: Node, strict: bool, signs: tuple[str, str]) -> tuple[Node, Node] | None:
+    """A variable beyond a bound, which zero and what has the sign are, without and with its sign; else None."""
+    product = as_product(tensor)
     symbols = [
         f.node for f in product.factors if isinstance(f.node, Symbol) and set(f.labels) == set(product.free_labels)
     ]
-    if not larger.real or not symbols or len(product.factors) > 1 or product.coefficient != 1:
+    if not tensor.real or not symbols or len(product.factors) > 1 or product.coefficient != 1:
         return None
-    if not (is_zero(smaller) or is_nonnegative(smaller)):
+    if not is_zero(bound) and signs[0] not in facts_of(bound):
         return None
-    fact = "positive" if condition.primitive is greater or is_positive(smaller) else "nonnegative"
+    fact = signs[strict or signs[1] in facts_of(bound)]
     known = replace(symbols[0], facts=closure({*symbols[0].facts, fact}))
-    return larger, substitute(larger, {symbols[0]: known})
+    return tensor, substitute(tensor, {symbols[0]: known})
 
 
 def _granted(node: Node, condition: Node | None) -> Node:

@@ -93,9 +93,10 @@ def in_arguments(node: Apply, formula: Node) -> Node:
 
 
 def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
-    """Reciprocals and roots of what is not known to be positive."""
+    """Reciprocals of what is not known to be other than zero, and roots of what is not known to be positive."""
     base, exponent = base_and_exponent(node)
-    if "positive" in facts_of(base) or _is_told_elsewhere(base):
+    granted = {"positive"} if exponent.denominator > 1 else {"positive", "negative"}
+    if granted & facts_of(base) or _is_told_elsewhere(base):
         return []
     base = core_of("{} > 0" if exponent.denominator > 1 else "{} ≠ 0", base)
     size = size_of(base)

@@ -21,7 +21,7 @@ GRANTED: dict[str, frozenset[str]] = {
     "{} has constant rank": frozenset({"invertible", "stiefel"}),
     "{} has positive entries": frozenset({"positive"}),
     "{} > 0": frozenset({"positive"}),
-    "{} ≠ 0": frozenset({"positive"}),
+    "{} ≠ 0": frozenset({"positive", "negative"}),
     "{} is not a whole number ≤ 0": frozenset({"positive"}),
 }
 # What stands in the place of `x > 0` where x is complex: roots and logarithms are cut along the negative axis.
@@ -53,7 +53,7 @@ def is_not_zero(tensor: Node) -> bool:
         (factor,) = tensor.factors
         if set(factor.labels) == set(tensor.free_labels):
             tensor = factor.node
-    return not facts_of(tensor).isdisjoint({"positive", "invertible", "stiefel"})
+    return not facts_of(tensor).isdisjoint({"positive", "negative", "invertible", "stiefel"})
 
 
 def is_implied(condition: str, others: Collection[str]) -> bool:
