@@ -209,7 +209,7 @@ class _Labels:
             case left, right if left == right:
                 return True
             case (label,), (other,):
-                self._join(label, other)
+                self._parent[other] = label
                 return True
             case (label,), parts:
                 self._parts[label] = parts
@@ -245,19 +245,6 @@ class _Labels:
 
     def restore(self, state: tuple[dict[int, int], dict[int, Group]]) -> None:
         self._parent, self._parts = state
-
-    def _root(self, label: int) -> int:
-        while label in self._parent:
-            label = self._parent[label]
-        return label
-
-    def _join(self, left: int, right: int) -> None:
-        left, right = self._root(left), self._root(right)
-        if left == right:
-            return
-        if right in self._parts:
-            left, right = right, left
-        self._parent[right] = left
 
 
 def _inline(factor: Factor, labels: _Labels, flat: list[Factor]) -> Fraction:
