@@ -19,9 +19,11 @@ from gradwright.core.declarations import (
     parse_declaration,
     parse_declarations,
 )
+from gradwright.core.nodes import Node
 from gradwright.core.primitive import USERS, Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
 from gradwright.core.templates import sides_of
+from gradwright.diff.identities.asked import Definition
 from gradwright.diff.identities.determinacy import require_determined
 from gradwright.diff.identities.problem import problem_of
 from gradwright.errors import DeclarationError, IdentityError
@@ -42,8 +44,12 @@ def define_primitive(
     forward: Callable[..., Any] | str | None,
     start: Callable[..., Any] | str | None,
     gauge: Sequence[str],
+    shown: Callable[[Node], str],
 ) -> Function:
-    """A primitive from the equations that its outputs satisfy; see `gradwright.define`."""
+    """A primitive from the equations that its outputs satisfy; see `gradwright.define`.
+
+    `shown` is how an expression is written in a message.
+    """
     _check_function_name(name)
     outputs, inputs = read_declared(unknown, "unknown"), read_declared(given, "given")
     _check_names(name, outputs, inputs)
@@ -53,7 +59,7 @@ def define_primitive(
     supplied = None if forward is None else SuppliedForward(problem, function_named(forward, "forward"))
     first_guess = None if start is None else SuppliedStart(problem, function_named(start, "start"))
     tried = None if supplied is None else supplied.tried
-    orders, points = require_determined(problem, primitive.identity, tried, first_guess)
+    orders, points = require_determined(Definition(problem, primitive.identity, tried, first_guess, shown))
     _check_sizes(name, outputs, inputs)
     if first_guess is not None:  # which a point that needs no steps has not tried
         first_guess(*(points[0].values[given] for given in problem.givens))
