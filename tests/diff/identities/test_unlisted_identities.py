@@ -911,6 +911,14 @@ def test_an_unknown_that_is_positive_for_stable_matrices_is_found_there() -> Non
     assert derived.verify().right
 
 
+def test_an_unknown_may_stand_between_wide_or_tall_matrices() -> None:
+    given = {name: "m n" for name in "ABCDE"}
+    gw.define("between", "A @ Y @ B + C @ Y @ D = E", unknown="Y: n m", given=given)
+    derived = gw.derive(gw.parse("between(A, B, C, D, E)", **given), wrt="A")
+    assert str(derived.jvp) == "−solve(H: A H B + C H D = dA between(A, B, C, D, E) B)"
+    assert derived.verify().right
+
+
 def test_two_numbers_are_solved_for_by_cramer_s_rule() -> None:
     pair = gw.define("pair", ["a * u + b * v = c", "2 * u * v = d"], unknown="u: , v: ", given="a: , b: , c: , d: ",
                      start=lambda a, b, c, d: (c / a, d / c))  # fmt: skip
