@@ -19,6 +19,7 @@ from gradwright.core.declarations import (
     parse_declaration,
     parse_declarations,
 )
+from gradwright.core.dims import Dim
 from gradwright.core.nodes import Node
 from gradwright.core.primitive import USERS, Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
@@ -118,18 +119,30 @@ def _check_sizes(
     function: str, outputs: tuple[Declaration, ...], inputs: tuple[Declaration, ...], texts: Sequence[str] | None = None
 ) -> None:
     """Refuse an unknown whose size the givens do not tell; of texts, where they speak of that size as `eye(m)` does."""
-    known = {name for d in inputs for dim in d.shape for name in dim.names}
+    dims = [dim for d in inputs for dim in d.shape]
+    known = _told(dims)
     spoken = None if texts is None else set(re.findall(r"\w+", " ".join(texts)))
     for output in outputs:
         for name in sorted({name for dim in output.shape for name in dim.names} - known):
             if spoken is not None and name not in spoken:
                 continue
+            within = next((f" but in {dim}" for dim in dims if name in dim.names), "")
             fixed = " ".join("2" if str(dim) == name else str(dim) for dim in output.shape)
             raise DeclarationError(
                 f"{function}: the unknown '{output.name}' is {shape_text(output.shape)}, and no given has the "
-                f"dimension '{name}', so that nothing says how large '{output.name}' is: write a number for it, as in "
-                f"'{output.name}: {fixed}', or add a given that has it"
+                f"dimension '{name}'{within}, so that nothing says how large '{output.name}' is: write a number for it, "
+                f"as in '{output.name}: {fixed}', or add a given that has it"
             )
+
+
+def _told(dims: Sequence[Dim]) -> set[str]:
+    """The names whose sizes follow from those of some dimensions, one after the other: k from n + k once n is known."""
+    known = set[str]()
+    while True:
+        told = {name for dim in dims if len(names := set(dim.names) - known) == 1 for name in names}
+        if not told:
+            return known
+        known |= told
 
 
 def _primitive(
