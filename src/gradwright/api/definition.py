@@ -112,7 +112,7 @@ def define(
     equations: Sequence[Any] = [identity] if single else list(identity)
     texts = [_text(name, equation) for equation in equations]
     fixing = (gauge,) if isinstance(gauge, str) else tuple(gauge)
-    return DefinedFunction(define_primitive(name, texts, unknown, given, forward, start, fixing))
+    return DefinedFunction(define_primitive(name, texts, unknown, given, forward, start, fixing, unicode_of))
 
 
 def _text(name: str, equation: Any) -> str:

@@ -97,8 +97,8 @@ def _told_once(steps: Sequence[Step]) -> tuple[Step, ...]:
     told: set[str] = set()
     found: list[Step] = []
     for step in steps:
-        found.append(replace(step, letters=tuple(m for m in step.letters if m.name not in told)))
-        told.update(meaning.name for meaning in step.letters)
+        found.append(replace(step, letters=tuple(m for m in step.letters if not told.issuperset(m.names))))
+        told.update(name for meaning in step.letters for name in meaning.names)
         told.add(step.statement.text.partition(" = ")[0])
     return tuple(found)
 

@@ -10,6 +10,7 @@ from gradwright.api.expression import Expression
 from gradwright.back.forms import form_formula
 from gradwright.back.formula import Formula, Name
 from gradwright.back.latex import latex
+from gradwright.back.meanings import told_together
 from gradwright.back.sharing import SHORTEST_KNOWN, Letter, in_order, put, put_all, share, used_letters
 from gradwright.back.text import ascii_text, unicode
 from gradwright.back.translate import Translator
@@ -43,9 +44,12 @@ class Statement:
 
 @frozen
 class Meaning:
-    """What a letter stands for: its name, and `P = Φ(Lᵀ G)` as text, in ASCII and in LaTeX."""
+    """What a letter stands for: its name, and `P = Φ(Lᵀ G)` as text, in ASCII and in LaTeX.
 
-    name: str
+    Unknowns of the same equations are told together: `(P, r) = solve(H, h: …)`.
+    """
+
+    names: tuple[str, ...]
     text: str
     ascii: str
     latex: str
@@ -237,7 +241,8 @@ def _shown_as(narration: Narration) -> Mapping[Node, Formula]:
 
 def meanings(letters: Iterable[Letter]) -> tuple[Meaning, ...]:
     """What letters stand for, written out."""
-    return tuple(Meaning(unicode(letter.name), *_equation(letter.name, letter.value)) for letter in letters)
+    told = told_together(letters)
+    return tuple(Meaning(tuple(map(unicode, names)), *_equation(left, value)) for names, left, value in told)
 
 
 def _equation(left: Formula, right: Formula) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ symmetric K, the second is minus the transpose of the first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import inf
@@ -365,7 +365,7 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
     best, saving = None, LEAST_SAVING - 1
     counted: set[bytes] = set()
     outputs = [part for part in unique.values() if isinstance(part, Call) and is_output(part)]
-    functions = Counter((part.name, part.arguments) for part in outputs)
+    functions = Counter(map(whole_of, outputs))
     for key, part in unique.items():
         if key in counted or not _is_worth_a_letter(part):
             continue
@@ -373,7 +373,7 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
         counted.update(guises)
         count = sum(uses[guise] for guise in dict.fromkeys(guises))
         whole = part in formulas
-        beside = isinstance(part, Call) and functions[part.name, part.arguments] > 1 and not whole
+        beside = isinstance(part, Call) and functions[whole_of(part)] > 1 and not whole
         saved = _saving(part, count, sizes[key], whole, is_output(part) and (count > 1 or beside))
         if saved <= saving or any(isinstance(p, Name) and p.text in hidden for p in postorder(part)):
             continue
@@ -382,6 +382,11 @@ def _most_repeated(formulas: Sequence[Formula], hidden: frozenset[str]) -> Formu
     if isinstance(best, Power) and uses[best.base.key] > uses[best.key]:
         return best.base  # `s² … s³` for `s … s xᵀ B x`
     return best
+
+
+def whole_of(output: Call) -> Hashable:
+    """What has several outputs: a function and its arguments, or equations, whose first operand is the one meant."""
+    return output.name, tuple(argument.key for argument in output.arguments[bool(output.binds) :])
 
 
 def _saving(part: Formula, count: int, size: int, whole: bool, as_output: bool) -> int:

@@ -19,9 +19,12 @@ from gradwright.core.declarations import (
     parse_declaration,
     parse_declarations,
 )
+from gradwright.core.dims import Dim
+from gradwright.core.nodes import Node
 from gradwright.core.primitive import USERS, Notation, Primitive, Sample, shape_text
 from gradwright.core.registry import FUNCTIONS, Function, primitive_function, register
 from gradwright.core.templates import sides_of
+from gradwright.diff.identities.asked import Definition
 from gradwright.diff.identities.determinacy import require_determined
 from gradwright.diff.identities.problem import problem_of
 from gradwright.errors import DeclarationError, IdentityError
@@ -42,8 +45,12 @@ def define_primitive(
     forward: Callable[..., Any] | str | None,
     start: Callable[..., Any] | str | None,
     gauge: Sequence[str],
+    shown: Callable[[Node], str],
 ) -> Function:
-    """A primitive from the equations that its outputs satisfy; see `gradwright.define`."""
+    """A primitive from the equations that its outputs satisfy; see `gradwright.define`.
+
+    `shown` is how an expression is written in a message.
+    """
     _check_function_name(name)
     outputs, inputs = read_declared(unknown, "unknown"), read_declared(given, "given")
     _check_names(name, outputs, inputs)
@@ -53,7 +60,7 @@ def define_primitive(
     supplied = None if forward is None else SuppliedForward(problem, function_named(forward, "forward"))
     first_guess = None if start is None else SuppliedStart(problem, function_named(start, "start"))
     tried = None if supplied is None else supplied.tried
-    orders, points = require_determined(problem, primitive.identity, tried, first_guess)
+    orders, points = require_determined(Definition(problem, primitive.identity, tried, first_guess, shown))
     _check_sizes(name, outputs, inputs)
     if first_guess is not None:  # which a point that needs no steps has not tried
         first_guess(*(points[0].values[given] for given in problem.givens))
@@ -112,18 +119,30 @@ def _check_sizes(
     function: str, outputs: tuple[Declaration, ...], inputs: tuple[Declaration, ...], texts: Sequence[str] | None = None
 ) -> None:
     """Refuse an unknown whose size the givens do not tell; of texts, where they speak of that size as `eye(m)` does."""
-    known = {name for d in inputs for dim in d.shape for name in dim.names}
+    dims = [dim for d in inputs for dim in d.shape]
+    known = _told(dims)
     spoken = None if texts is None else set(re.findall(r"\w+", " ".join(texts)))
     for output in outputs:
         for name in sorted({name for dim in output.shape for name in dim.names} - known):
             if spoken is not None and name not in spoken:
                 continue
+            within = next((f" but in {dim}" for dim in dims if name in dim.names), "")
             fixed = " ".join("2" if str(dim) == name else str(dim) for dim in output.shape)
             raise DeclarationError(
                 f"{function}: the unknown '{output.name}' is {shape_text(output.shape)}, and no given has the "
-                f"dimension '{name}', so that nothing says how large '{output.name}' is: write a number for it, as in "
-                f"'{output.name}: {fixed}', or add a given that has it"
+                f"dimension '{name}'{within}, so that nothing says how large '{output.name}' is: write a number for it, "
+                f"as in '{output.name}: {fixed}', or add a given that has it"
             )
+
+
+def _told(dims: Sequence[Dim]) -> set[str]:
+    """The names whose sizes follow from those of some dimensions, one after the other: k from n + k once n is known."""
+    known = set[str]()
+    while True:
+        told = {name for dim in dims if len(names := set(dim.names) - known) == 1 for name in names}
+        if not told:
+            return known
+        known |= told
 
 
 def _primitive(

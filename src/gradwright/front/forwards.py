@@ -11,10 +11,10 @@ import numpy as np
 from gradwright.core.arithmetic import Array, is_finite
 from gradwright.core.nodes import Node
 from gradwright.diff.identities.declared_sets import first_outside
-from gradwright.diff.identities.determinacy import failure
 from gradwright.diff.identities.problem import Problem
 from gradwright.diff.identities.residuals import relative_residual
 from gradwright.diff.identities.solution_points import SolutionPoint
+from gradwright.diff.identities.unsolved import failure
 from gradwright.errors import ConditionError
 from gradwright.front.newton import sizes_of
 from gradwright.frozen import frozen

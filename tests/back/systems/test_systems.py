@@ -84,6 +84,17 @@ def test_a_singular_equation_is_refused(text: str) -> None:
         expression.evaluate(A=A + np.diag([0, 1e-15, 0]), Q=np.ones((3, 3)))
 
 
+def test_terms_between_polynomials_in_a_matrix_need_no_dense_operator() -> None:
+    n = 60
+    generator = np.random.default_rng(0)
+    Y, C = generator.normal(size=(2, n, n)) / np.sqrt(n) + 2 * np.eye(n)
+    cubic = gw.parse('solution("H: n n", H @ Y @ Y + Y @ H @ Y + Y @ Y @ H + H == C)', Y="n n", C="n n")
+    H = cubic.evaluate(Y=Y, C=C)
+    assert close(H @ Y @ Y + Y @ H @ Y + Y @ Y @ H + H, C, 1e-12)
+    pulled = gw.derive(cubic, wrt="C").vjp.evaluate(Y=Y, C=C, G=C)
+    assert close(pulled @ Y.T @ Y.T + Y.T @ pulled @ Y.T + Y.T @ Y.T @ pulled + pulled, C, 1e-12)
+
+
 @pytest.mark.slow
 def test_three_hundred_rows_need_no_dense_operator() -> None:
     n = 300

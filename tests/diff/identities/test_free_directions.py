@@ -50,6 +50,11 @@ FREE = {
     "a shift": ("softmax(x) = p", "x: n", "p: n positive", "a number may be added to every entry of 'x'"),
     "an inner product": ("dot(u, v) = a", "u: n, v: n", "a: ", "by M u and M⁻ᵀ v with any invertible M"),
     "a complex length": ("H @ v = w * v", "v: n complex, w: ", "H: n n hermitian complex", "by any complex number"),
+    "a part of a matrix": ("tril(Y) = tril(A)", "Y: n n", "A: n n", "3 of 9 .* left free: all dY with tril.dY. = 0;"),
+    "what no family spans": ("X @ Y = A", "X: n n symmetric, Y: n n symmetric", "A: n n",
+                             r"left free: all dX \(symmetric\), dY \(symmetric\) with dX Y . X dY = 0;"),
+    "what keeps columns orthonormal": ("P @ x = y", "P: n n orthogonal", "x: n, y: n",
+                                       "1 of 9 .* is left free: all dP with dP x = 0 and dPᵀ P . Pᵀ dP = 0;"),
     "a letter that is taken": ("Q @ Q.T = A", "Q: n n", "A: n n spd", "by Q O with any orthogonal O "),
 }  # fmt: skip
 

@@ -41,6 +41,12 @@ REFUSED = {
         "A: n n symmetric",
         "'V' is n × m, and no given has the dimension 'm', .* as in 'V: n 2'",
     ),
+    "sizes of which the sum is known": (
+        "A @ concatenate(x, y) = b",
+        "x: n, y: m",
+        "A: n+m n+m, b: n+m",
+        "'x' is n, and no given has the dimension 'n' but in .*, so that nothing says how large 'x' is",
+    ),
     "a size that nothing tells": ("y + exp(y) = a", "y: m", "a: ", "nothing says how large 'y' is"),
     "phases of rows": (
         "L @ A @ L.H = eye(n)",

@@ -372,6 +372,15 @@ EQUATIONS = {
         ["S = H @ P @ H.T + R", "K @ S = P @ H.T", "P = F @ (eye(n) - K @ H) @ P @ F.T + Q"],
         "S: m m spd, K: n m, P: n n spd", "F: n n, H: m n, Q: n n spd, R: m m spd",
         lambda F, H, Q, R: (H @ filtered(F, H, Q, R)[1] @ H.T + R, *filtered(F, H, Q, R))),
+    "Karcher mean": Case("logm(inv(A) @ Y) + logm(inv(B) @ Y) + logm(inv(C) @ Y) = zeros(n, n)", "Y: n n spd",
+                         "A: n n spd, B: n n spd, C: n n spd", start=lambda A, B, C: (A + B + C) / 3, general=True),
+    "coupled Riccati": Case(
+        ["A.T @ P + P @ A - P @ S @ P - P @ T @ R - R @ T @ P + Q = zeros(n, n)",
+         "A.T @ R + R @ A - R @ T @ R - P @ S @ R - R @ S @ P + W = zeros(n, n)"],
+        "P: n n symmetric, R: n n symmetric",
+        "A: n n, S: n n symmetric, T: n n symmetric, Q: n n symmetric, W: n n symmetric",
+        start=lambda A, S, T, Q, W: (np.zeros_like(Q), np.zeros_like(W)), general=True,
+        scale={"S": 0.05, "T": 0.05, "Q": 0.3, "W": 0.3}),
     "cube root": Case("Y @ Y @ Y = A", "Y: n n", "A: n n", general=True),
     "solvent": Case("A @ Y @ Y + B @ Y + C = zeros(n, n)", "Y: n n", "A: n n, B: n n, C: n n",
                     start=lambda A, B, C: -np.linalg.solve(B, C), scale={"C": 0.1}),
@@ -773,6 +782,7 @@ def test_more_equations_than_unknowns_are_told_as_normal_equations() -> None:
         ("descriptor Stein", "dY = stein(E⁻¹ A, E⁻¹ (dA Y Aᵀ + A Y dAᵀ) E⁻ᵀ)"),
         ("two axes of a tensor", "[isolate: multiply by the inverses along its axes]"),
         ("correlation matrix next to another", "dX = off(dZ)"),
+        ("Karcher mean", "P = log[Y A⁻¹, Y A⁻¹](solve(H: C⁻¹ log[Y C⁻¹, Y C⁻¹](H) + "),
         ("its conjugate", "[divide: divide entry by entry, with the conjugate equation]"),
         ("a constrained rotation", "dX = X (Ω − ½ Xᵀ dS X)"),
         ("a constrained rotation", "so that dL stands alone"),
@@ -898,6 +908,14 @@ def test_an_unknown_that_is_positive_for_stable_matrices_is_found_there() -> Non
     gw.define("gramian", "A @ P + P @ A.T + B @ B.T = zeros(n, n)", unknown="P: n n spd", given="A: n n, B: n n")
     derived = gw.derive(gw.parse("logdet(gramian(A, B))", A="n n", B="n n"), wrt="A")
     assert str(derived.gradient) == "−2 lyapunov(Aᵀ, gramian(A, B)⁻¹) gramian(A, B)"
+    assert derived.verify().right
+
+
+def test_an_unknown_may_stand_between_wide_or_tall_matrices() -> None:
+    given = {name: "m n" for name in "ABCDE"}
+    gw.define("between", "A @ Y @ B + C @ Y @ D = E", unknown="Y: n m", given=given)
+    derived = gw.derive(gw.parse("between(A, B, C, D, E)", **given), wrt="A")
+    assert str(derived.jvp) == "−solve(H: A H B + C H D = dA between(A, B, C, D, E) B)"
     assert derived.verify().right
 
 

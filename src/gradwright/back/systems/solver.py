@@ -1,8 +1,9 @@
 """Choosing how a `Solve` is solved at a point.
 
 A matrix equation with two terms is solved from generalised Schur forms, which an equation and its adjoint
-share. Any other system is assembled, entry by entry of its spaces, up to `LARGEST_DENSE` unknowns, and solved by
-GMRES with products alone beyond. A singular system, or one that is singular to working precision, is refused.
+share; so is one with more terms between polynomials in a matrix. Any other system is assembled, entry by entry of its
+spaces, up to `LARGEST_DENSE` unknowns, and solved by GMRES with products alone beyond. A singular system, or one that
+is singular to working precision, is refused.
 """
 
 from __future__ import annotations
@@ -51,26 +52,30 @@ class SystemSolver:
         pairs = two_sided(node)
         if pairs is not None:
             try:
-                return self._by_structure(node, pairs, evaluate)
+                found = self._by_structure(node, pairs, evaluate)
+                if found is not None:
+                    return found
             except ConditionError:
                 # On a smaller space the equation may be regular although it is not for all matrices.
                 if node.unknowns[0].space is Space.FREE:
                     raise
         return _System(node, evaluate, sizes).solution()
 
-    def _by_structure(self, node: Solve, pairs: Sequence[Pair], evaluate: Evaluate) -> Array:
-        from gradwright.back.systems.two_sided import TwoSided, factored  # SciPy, on first use
+    def _by_structure(self, node: Solve, pairs: Sequence[Pair], evaluate: Evaluate) -> Array | None:
+        from gradwright.back.systems.two_sided import TwoSided, factored_together  # SciPy, on first use
 
-        parts = [part for pair in pairs for part in (pair.left, pair.right)]
+        parts = [*(pair.left for pair in pairs), *(pair.right for pair in pairs)]
         needed = [part for part in parts if part is not None and not is_identity(part)]
         values = dict(zip(needed, evaluate(needed, {}), strict=True))
-        matrices = [None if part is None else values.get(part) for part in parts]
+        matrices = tuple(None if part is None else values.get(part) for part in parts)
+        before, behind = matrices[: len(pairs)], matrices[len(pairs) :]
         key, adjoint_key = _content(matrices), _content([None if m is None else m.conj().T for m in matrices])
         if key not in self.forms:
             known = self.forms.get(adjoint_key)
-            self.forms[key] = known.adjoint() if isinstance(known, TwoSided) else factored(*matrices)
+            self.forms[key] = known.adjoint() if isinstance(known, TwoSided) else factored_together(before, behind)
         forms = self.forms[key]
-        assert isinstance(forms, TwoSided)
+        if not isinstance(forms, TwoSided):
+            return None
         (side,) = evaluate(node.right_sides, {})
         trailing = side.shape[2:]
         stacked = np.moveaxis(side.reshape(*side.shape[:2], -1), 2, 0)
@@ -79,7 +84,7 @@ class SystemSolver:
 
 
 def two_sided(node: Solve) -> list[Pair] | None:
-    """`[(A, B), (C, D)]` of an equation `A H B + C H D = R` between all, or all mirrored, matrices."""
+    """`[(A, B), (C, D), …]` of an equation `A H B + C H D + … = R` between all, or all mirrored, matrices."""
     unknown, equation = node.unknowns[0], node.equations[0]
     if len(node.unknowns) != 1 or len(node.equations) != 1 or len(unknown.shape) != 2:
         return None
@@ -92,8 +97,10 @@ def two_sided(node: Solve) -> list[Pair] | None:
     if not oriented or any(term.transposed or term.conj or term.diagonal for term in oriented):
         return None
     pairs = grouped(oriented, equation.operator)
+    if not all(side.is_square for pair in pairs for side in pair.sides):
+        return None
     # In one order, so that an equation and its adjoint are seen to have the same matrices.
-    return sorted(pairs, key=lambda pair: pair.right is not None) if len(pairs) == 2 else None
+    return sorted(pairs, key=lambda pair: pair.right is not None) if len(pairs) > 1 else None
 
 
 def _content(matrices: Sequence[Array | None]) -> tuple[bytes, ...]:

@@ -1,11 +1,12 @@
-"""Matrix equations with two terms, `A X B + C X D = E`, from one pair of generalised Schur forms.
+"""Matrix equations in which the unknown has a factor on each side, `A X B + C X D = E`, from Schur forms.
 
 With `A = Q S Zᴴ`, `C = Q T Zᴴ` and `B = U P Vᴴ`, `D = U R Vᴴ`, all of S, T, P, R upper triangular, and
 `X = Z Y Uᴴ`, the equation is `S Y P + T Y R = Qᴴ E V`. It is halved along its longer side until it is small,
 and then solved column by column: of order n³ where the system of all entries takes n⁶ (Bartels & Stewart
 1972; Gardiner, Laub, Amato & Moler 1992, ACM Trans. Math. Softw. 18, 223-231; Jonsson & Kågström 2002 for
 the recursion). Sylvester's, Lyapunov's and Stein's equations are special cases, and the adjoint equation
-needs no new forms.
+needs no new forms. More terms, `A X B + C X D + … = E`, are solved in the same way where one unitary matrix makes
+all of A, C, … triangular, and one all of B, D, …: as it does for polynomials in one matrix, `H Y² + Y H Y + Y² H = C`.
 """
 
 from __future__ import annotations
@@ -22,27 +23,17 @@ from gradwright.frozen import frozen
 from gradwright.prims.precision import ROUNDING
 
 SINGULAR = ROUNDING * np.finfo(float).eps  # smaller divisors, relative to the largest possible one, mean nothing
+COMMUTING = 1e-12  # larger entries below the diagonal, relative to the others, are no rounding
+TINY = float(np.finfo(float).tiny)
 SMALL = 32
 
 
-class Forms(NamedTuple):
-    """Two upper triangular matrices; None stands for the identity."""
-
-    first: Array | None
-    second: Array | None
-
-    def block(self, rows: slice, columns: slice) -> Forms:
-        """A block of both; off the diagonal, that of the identity is zero."""
-        parts = [None if m is None and rows == columns else _block(m, rows, columns) for m in self]
-        return Forms(*parts)
-
-    def diagonals(self, size: int) -> list[Array]:
-        """The diagonals of both."""
-        return [np.ones(size) if m is None else np.diag(m) for m in self]
+Forms = tuple[Array | None, ...]
+"""Upper triangular matrices; None stands for the identity."""
 
 
 class Pencil(NamedTuple):
-    """Two matrices `left S rightᴴ` and `left T rightᴴ` with unitary factors."""
+    """Matrices `left S rightᴴ`, `left T rightᴴ`, … with the same unitary factors."""
 
     left: Array
     right: Array
@@ -50,8 +41,8 @@ class Pencil(NamedTuple):
 
     def adjoint(self) -> Pencil:
         """The adjoint matrices: reversed, so that their forms are upper triangular again."""
-        first, second = (None if m is None else m.conj().T[::-1, ::-1] for m in self.forms)
-        return Pencil(self.right[:, ::-1], self.left[:, ::-1], Forms(first, second))
+        forms = tuple(None if m is None else m.conj().T[::-1, ::-1] for m in self.forms)
+        return Pencil(self.right[:, ::-1], self.left[:, ::-1], forms)
 
     @property
     def phase(self) -> complex:
@@ -59,20 +50,25 @@ class Pencil(NamedTuple):
         return complex(np.linalg.det(self.left) * np.conj(np.linalg.det(self.right)))
 
     def swapped(self) -> Pencil:
-        """The two matrices in the other order."""
-        return Pencil(self.left, self.right, Forms(self.forms.second, self.forms.first))
+        """The matrices in the other order."""
+        return Pencil(self.left, self.right, self.forms[::-1])
+
+    @property
+    def diagonals(self) -> list[Array]:
+        """The diagonals of the forms."""
+        return [np.ones(len(self.left)) if m is None else np.diag(m) for m in self.forms]
 
 
 @frozen
 class TwoSided:
-    """The equation `A X B + C X D = E`, factored."""
+    """The equation `A X B + C X D + … = E`, factored."""
 
     rows: Pencil
     columns: Pencil
     real: bool
 
     def adjoint(self) -> TwoSided:
-        """The equation `Aᴴ X Bᴴ + Cᴴ X Dᴴ = E`."""
+        """The equation `Aᴴ X Bᴴ + Cᴴ X Dᴴ + … = E`."""
         return TwoSided(self.rows.adjoint(), self.columns.adjoint(), self.real)
 
     def solve(self, right: Array) -> Array:
@@ -88,7 +84,7 @@ class TwoSided:
         return np.real(result) if self.real and not np.iscomplexobj(right) else result
 
     def slogdet(self) -> tuple[complex, float]:
-        """The phase of the determinant of `A ⊗ Bᵀ + C ⊗ Dᵀ`, and the logarithm of its absolute value."""
+        """The phase of the determinant of `A ⊗ Bᵀ + C ⊗ Dᵀ + …`, and the logarithm of its absolute value."""
         self._require_regular()
         divisors = self._divisors
         size = np.abs(divisors)
@@ -102,13 +98,13 @@ class TwoSided:
         return self._smallest / self._largest if self._largest else 0.0
 
     @property
-    def _diagonals(self) -> tuple[list[Array], list[Array]]:
-        return self.rows.forms.diagonals(len(self.rows.left)), self.columns.forms.diagonals(len(self.columns.left))
+    def _diagonals(self) -> list[tuple[Array, Array]]:
+        return list(zip(self.rows.diagonals, self.columns.diagonals, strict=True))
 
     @property
     def _divisors(self) -> Array:
-        rows, columns = self._diagonals
-        return np.outer(rows[0], columns[0]) + np.outer(rows[1], columns[1])
+        first, *others = (np.outer(*pair) for pair in self._diagonals)
+        return sum(others, start=first)
 
     def _require_regular(self) -> None:
         if not self.reciprocal > SINGULAR:
@@ -123,8 +119,33 @@ class TwoSided:
 
     @property
     def _largest(self) -> float:
-        pairs = zip(*self._diagonals, strict=True)
-        return float(sum(largest(r) * largest(c) for r, c in pairs))
+        return float(sum(largest(r) * largest(c) for r, c in self._diagonals))
+
+
+def factored_together(before: Forms, behind: Forms) -> TwoSided | None:
+    """The forms of a sum of `A X B`, from all A and all B; None if they are not seen to be triangular together.
+
+    Raises:
+        ConditionError: a matrix has an infinite entry, or NaN.
+    """
+    if len(before) == 2:
+        return factored(before[0], behind[0], before[1], behind[1])
+    _require_finite(*before, *behind)
+    rows, columns = _triangular_together(before), _triangular_together(behind)
+    real = not any(m is not None and np.iscomplexobj(m) for m in (*before, *behind))
+    return None if rows is None or columns is None else TwoSided(rows, columns, real)
+
+
+def _triangular_together(matrices: Forms) -> Pencil | None:
+    """The Schur vectors of a generic sum of commuting matrices are those of all of them."""
+    given = [m for m in matrices if m is not None]
+    weights = np.random.default_rng(5).uniform(0.5, 1.0, len(given))
+    _, vectors = _schur(sum((w * m for w, m in zip(weights, given, strict=True)), start=np.zeros_like(given[0])))
+    forms = [None if m is None else vectors.conj().T @ m @ vectors for m in matrices]
+    below = [largest(np.tril(form, -1)) / max(largest(form), TINY) for form in forms if form is not None]
+    if max(below) > COMMUTING:
+        return None
+    return Pencil(vectors, vectors, tuple(None if form is None else np.triu(form) for form in forms))
 
 
 def factored(A: Array | None, B: Array | None, C: Array | None, D: Array | None) -> TwoSided:
@@ -133,13 +154,17 @@ def factored(A: Array | None, B: Array | None, C: Array | None, D: Array | None)
     Raises:
         ConditionError: a matrix has an infinite entry, or NaN.
     """
-    if not all(m is None or is_finite(m) for m in (A, B, C, D)):
-        raise ConditionError("a matrix in the equation for the unknown is not finite at these inputs")
+    _require_finite(A, B, C, D)
     real = not any(m is not None and np.iscomplexobj(m) for m in (A, B, C, D))
     rows = _pencil(A, C)
     if _is_adjoint(A, D) and _is_adjoint(C, B):
         return TwoSided(rows, rows.adjoint().swapped(), real)
     return TwoSided(rows, _pencil(B, D), real)
+
+
+def _require_finite(*matrices: Array | None) -> None:
+    if not all(m is None or is_finite(m) for m in matrices):
+        raise ConditionError("a matrix in the equation for the unknown is not finite at these inputs")
 
 
 def _is_adjoint(left: Array | None, right: Array | None) -> bool:
@@ -152,11 +177,11 @@ def _pencil(first: Array | None, second: Array | None) -> Pencil:
     """Generalised Schur forms; a Schur form where one of the matrices is the identity."""
     if first is not None and second is not None:
         S, T, left, right = scipy.linalg.qz(first, second, output="complex")
-        return Pencil(left, right, Forms(S, T))
+        return Pencil(left, right, (S, T))
     matrix = second if first is None else first
     assert matrix is not None
     form, vectors = _schur(matrix)
-    pencil = Pencil(vectors, vectors, Forms(form, None))
+    pencil = Pencil(vectors, vectors, (form, None))
     return pencil.swapped() if first is None else pencil
 
 
@@ -169,18 +194,23 @@ def _schur(matrix: Array) -> tuple[Array, Array]:
 
 
 def _triangular(rows: Forms, columns: Forms, right: Array) -> Array:
-    """`S Y P + T Y R = F` for several F along the first axis."""
+    """`S Y P + T Y R + … = F` for several F along the first axis."""
     _, n, m = right.shape
     if max(n, m) <= SMALL:
         return _small(rows, columns, right)
     top, bottom = slice(0, max(n, m) // 2), slice(max(n, m) // 2, None)
     if n >= m:
-        lower = _triangular(rows.block(bottom, bottom), columns, right[:, bottom])
-        rest = right[:, top] - _image(rows.block(top, bottom), columns, lower)
-        return np.concatenate([_triangular(rows.block(top, top), columns, rest), lower], axis=1)
-    first = _triangular(rows, columns.block(top, top), right[:, :, top])
-    rest = right[:, :, bottom] - _image(rows, columns.block(top, bottom), first)
-    return np.concatenate([first, _triangular(rows, columns.block(bottom, bottom), rest)], axis=2)
+        lower = _triangular(_blocks(rows, bottom, bottom), columns, right[:, bottom])
+        rest = right[:, top] - _image(_blocks(rows, top, bottom), columns, lower)
+        return np.concatenate([_triangular(_blocks(rows, top, top), columns, rest), lower], axis=1)
+    first = _triangular(rows, _blocks(columns, top, top), right[:, :, top])
+    rest = right[:, :, bottom] - _image(rows, _blocks(columns, top, bottom), first)
+    return np.concatenate([first, _triangular(rows, _blocks(columns, bottom, bottom), rest)], axis=2)
+
+
+def _blocks(forms: Forms, rows: slice, columns: slice) -> Forms:
+    """A block of each; off the diagonal, that of the identity is zero."""
+    return tuple(None if m is None and rows == columns else _block(m, rows, columns) for m in forms)
 
 
 def _block(matrix: Array | None, rows: slice, columns: slice) -> Array:
@@ -188,7 +218,7 @@ def _block(matrix: Array | None, rows: slice, columns: slice) -> Array:
 
 
 def _image(rows: Forms, columns: Forms, tensor: Array) -> Array | float:
-    """`S Y P + T Y R`; a 1 × 1 zero stands for a block of zeros."""
+    """`S Y P + T Y R + …`; a 1 × 1 zero stands for a block of zeros."""
     total: Array | float = 0.0
     for left, right in zip(rows, columns, strict=True):
         if any(m is not None and m.shape == (1, 1) and not m[0, 0] for m in (left, right)):
@@ -199,8 +229,8 @@ def _image(rows: Forms, columns: Forms, tensor: Array) -> Array | float:
 
 
 def _small(rows: Forms, columns: Forms, right: Array) -> Array:
-    if rows.second is None and columns.first is None:
-        return np.stack([_sylvester(rows.first, columns.second, side) for side in right])
+    if len(rows) == 2 and rows[1] is None and columns[0] is None:
+        return np.stack([_sylvester(rows[0], columns[1], side) for side in right])
     return _by_columns(rows, columns, right)
 
 
@@ -213,13 +243,14 @@ def _sylvester(S: Array | None, R: Array | None, right: Array) -> Array:
 def _by_columns(rows: Forms, columns: Forms, right: Array) -> Array:
     """One triangular system a column, for all right sides at once."""
     count, n, m = right.shape
-    S, T = (np.eye(n, dtype=complex) if form is None else form for form in rows)
-    P, R = (np.eye(m, dtype=complex) if form is None else form for form in columns)
+    before = [np.eye(n, dtype=complex) if form is None else form for form in rows]
+    behind = [np.eye(m, dtype=complex) if form is None else form for form in columns]
     found = np.zeros((m, n * count), dtype=complex)
     sides = right.transpose(2, 1, 0)
     for k in range(m):
-        known = [(form[:k, k] @ found[:k]).reshape(n, count) for form in (P, R)]
-        side = sides[k] - S @ known[0] - T @ known[1]
-        solved, _ = lapack.ztrtrs(np.asfortranarray(P[k, k] * S + R[k, k] * T), side)
+        known = [(form[:k, k] @ found[:k]).reshape(n, count) for form in behind]
+        side = sides[k] - sum(S @ part for S, part in zip(before, known, strict=True))
+        matrix = sum(P[k, k] * S for S, P in zip(before, behind, strict=True))
+        solved, _ = lapack.ztrtrs(np.asfortranarray(matrix), side)
         found[k] = solved.ravel()
     return found.reshape(m, n, count).transpose(2, 1, 0)

@@ -7,21 +7,19 @@ free), so the rank of the linear equations is tested at generic solution points.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, pairwise, permutations, product
+from itertools import combinations, pairwise
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import is_zero
-from gradwright.core.declarations import declared_facts
-from gradwright.core.dims import sizes_text
 from gradwright.core.evaluate import evaluate_all
-from gradwright.core.membership import departure
-from gradwright.core.nodes import Direction, Node, Symbol
+from gradwright.core.nodes import Direction, Node
 from gradwright.core.points import tangent_direction
 from gradwright.core.sums import subtract
 from gradwright.core.walks import free_leaves
-from gradwright.diff.identities.declared_sets import first_outside, is_in_open_set
+from gradwright.diff.identities.asked import Definition
+from gradwright.diff.identities.declared_sets import first_outside
 from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.diff.identities.freedoms import free_words
 from gradwright.diff.identities.linearised import (
@@ -33,7 +31,6 @@ from gradwright.diff.identities.linearised import (
     size_of_terms,
 )
 from gradwright.diff.identities.problem import Equation, Problem
-from gradwright.diff.identities.residuals import residuals
 from gradwright.diff.identities.solution_points import (
     ATTEMPTS,
     LARGE,
@@ -47,19 +44,25 @@ from gradwright.diff.identities.solution_points import (
     problem_sizes,
     total_of,
 )
+from gradwright.diff.identities.unsolved import (
+    HOLDS,
+    declared_real,
+    failure,
+    listed,
+    names_of,
+    outside_words,
+    with_sizes,
+    without_solution,
+)
 from gradwright.errors import GradwrightError, IdentityError
 from gradwright.simplify.pipeline import simplify
 
-HOLDS = 1e-7
 # The sides of zero on which further points lie, at which a forward function is tried.
 FURTHER_SIDES = (0, 1, 0, 2, 0, 0)
-MOST_REORDERED = 4
 
 
-def require_determined(
-    problem: Problem, texts: tuple[str, ...], forward: Forward | None, start: Forward | None
-) -> tuple[tuple[tuple[str, str], ...], tuple[SolutionPoint, ...]]:
-    """Check that the identity determines its unknowns.
+def require_determined(asked: Definition) -> tuple[tuple[tuple[str, str], ...], tuple[SolutionPoint, ...]]:
+    """Check that an identity determines its unknowns.
 
     Returns:
         The order of the sizes at which it does, as pairs of a name and another, or a sum of others, that is no larger
@@ -69,21 +72,21 @@ def require_determined(
         IdentityError: the identity is trivial, has no solution, leaves directions free, contradicts
             itself when an input moves, or does not hold for the forward function.
     """
-    _require_content(problem, texts)
+    _require_content(asked.problem, asked.texts)
     failures: list[IdentityError] = []
     failed: list[Mapping[str, int]] = []
-    all_sizes = list(problem_sizes(problem))
+    all_sizes = list(problem_sizes(asked.problem))
     for place, sizes in enumerate(all_sizes):
         try:
-            points = _determined_at(problem, texts, sizes, forward, start)
+            points = _determined_at(asked, sizes)
         except IdentityError as error:
             failures.append(error)
             failed.append(sizes)
             continue
         others = [sizes for sizes in all_sizes[place + 1 :] if not _exceeding(sizes)]
         if exceeding := _exceeding(sizes):
-            return ((exceeding, _exceeded(problem, texts, sizes, forward, start)),), points
-        free = [other for other in others if _leaves_free(problem, other, forward, start)]
+            return ((exceeding, _exceeded(asked, sizes)),), points
+        free = [other for other in others if _leaves_free(asked, other)]
         return _orders(sizes, [other for other in others if other not in free], [*failed, *free]), points
     raise max(failures, key=_said_first)
 
@@ -99,26 +102,24 @@ def _exceeding(sizes: Mapping[str, int]) -> str:
     return largest if len(sizes) > 2 and 2 * sizes[largest] > sum(sizes.values()) else ""
 
 
-def _exceeded(
-    problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
-) -> str:
+def _exceeded(asked: Definition, sizes: Mapping[str, int]) -> str:
     """The sum of the sizes that have to be smaller together: without those that may be the largest."""
     largest = _exceeding(sizes)
     needed = [name for name in sizes if name != largest]
     for name in needed[:] if len(needed) > 2 else ():
         try:
-            _determined_at(problem, texts, {**sizes, name: sizes[largest] + 1}, forward, start)
+            _determined_at(asked, {**sizes, name: sizes[largest] + 1})
         except IdentityError:
             continue
         needed.remove(name)
     return str(total_of(needed))
 
 
-def _leaves_free(problem: Problem, sizes: Mapping[str, int], forward: Forward | None, start: Forward | None) -> bool:
+def _leaves_free(asked: Definition, sizes: Mapping[str, int]) -> bool:
     """Whether directions are seen to be free at other sizes; where no point is found, nothing is seen."""
     try:
-        point = find_point(problem, sizes, 0, forward, start)
-        system = linear_system(problem, point.values, sizes)
+        point = find_point(asked.problem, sizes, 0, asked.forward, asked.start)
+        system = linear_system(asked.problem, point.values, sizes)
     except (GradwrightError, np.linalg.LinAlgError, ArithmeticError, ValueError):
         return False
     return point.residual < HOLDS and bool(len(free_directions(system)))
@@ -144,28 +145,25 @@ class ForwardFailedError(IdentityError):
     """A forward function that fails at generic inputs of some sizes, as one for tall matrices does at wide ones."""
 
 
-def _determined_at(
-    problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
-) -> tuple[SolutionPoint, ...]:
-    first = _solution(problem, texts, sizes, forward, start)
-    _require_nonzero(problem, texts, first)
-    _require_gauge(problem, first)
-    further = () if forward is None else _further_points(problem, texts, sizes, forward)
+def _determined_at(asked: Definition, sizes: Mapping[str, int]) -> tuple[SolutionPoint, ...]:
+    first = _solution(asked, sizes)
+    _require_nonzero(asked.problem, asked.texts, first)
+    _require_gauge(asked.problem, first)
+    further = () if asked.forward is None else _further_points(asked, sizes, asked.forward)
     points = (first, *further)
     for point in points:
-        system = linear_system(problem, point.values, point.sizes)
-        _require_rank(problem, texts, point, system)
-        _require_consistency(problem, texts, point, system)
+        system = linear_system(asked.problem, point.values, point.sizes)
+        _require_rank(asked, point, system)
+        _require_consistency(asked.problem, asked.texts, point, system)
     return points
 
 
-def _further_points(
-    problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward
-) -> Iterator[SolutionPoint]:
+def _further_points(asked: Definition, sizes: Mapping[str, int], forward: Forward) -> Iterator[SolutionPoint]:
     """Other points at which a forward function satisfies the identity, on all sides of zero.
 
     That it may serve for small inputs only, or fail with an error, is no fault; that it returns something else is one.
     """
+    problem, texts = asked.problem, asked.texts
     failed: list[SolutionPoint] = []
     held = 1
     for seed, side in enumerate(FURTHER_SIDES, LEFT_FROM):
@@ -180,8 +178,8 @@ def _further_points(
             failed.append(point)
     if failed:
         raise IdentityError(
-            f"{problem.name}: the forward function satisfies {_listed(texts)} at {held} of {held + len(failed)} "
-            f"generic points only: at another{_with_sizes(failed[0])} {failure(problem, texts, failed[0])}; declare "
+            f"{problem.name}: the forward function satisfies {listed(texts)} at {held} of {held + len(failed)} "
+            f"generic points only: at another{with_sizes(failed[0])} {failure(problem, texts, failed[0])}; declare "
             f"the facts that the inputs need, or let it raise numpy.linalg.LinAlgError where it has no solution"
         )
 
@@ -218,7 +216,7 @@ def _require_content(problem: Problem, texts: tuple[str, ...]) -> None:
     for unknown in problem.unknowns:
         if not any(unknown in _leaves(e) for e in problem.equations):
             raise IdentityError(
-                f"{problem.name}: the unknown '{unknown.name}' does not occur in {_listed(texts)}, "
+                f"{problem.name}: the unknown '{unknown.name}' does not occur in {listed(texts)}, "
                 f"so nothing determines it"
             )
 
@@ -227,17 +225,12 @@ def _leaves(equation: Equation) -> set[Node]:
     return {*free_leaves(equation.left), *free_leaves(equation.right)}
 
 
-def _listed(texts: tuple[str, ...]) -> str:
-    return " and ".join(f"'{text}'" for text in texts)
-
-
-def _solution(
-    problem: Problem, texts: tuple[str, ...], sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
-) -> SolutionPoint:
+def _solution(asked: Definition, sizes: Mapping[str, int]) -> SolutionPoint:
+    problem = asked.problem
     best: SolutionPoint | None = None
     vanishing: SolutionPoint | None = None
     outside: SolutionPoint | None = None
-    for point in _candidates(problem, sizes, forward, start):
+    for point in _candidates(asked, sizes):
         if point.residual < HOLDS and is_stable(problem, point) and is_settled(problem, point):
             if first_outside(problem, point.values) is not None:
                 outside = point
@@ -250,87 +243,8 @@ def _solution(
     if vanishing is not None:
         return vanishing
     if outside is not None:
-        raise IdentityError(_outside(problem, texts, outside, forward))
-    raise IdentityError(f"{problem.name}: {_without_solution(problem, texts, best, forward, start)}")
-
-
-def _without_solution(
-    problem: Problem,
-    texts: tuple[str, ...],
-    best: SolutionPoint | None,
-    forward: Forward | None,
-    start: Forward | None,
-) -> str:
-    """What is said where the equations hold at no point that was tried, or only in a limit."""
-    if best is None:
-        return (
-            f"no generic point serves to test {_listed(texts)}; declare the facts that the inputs need, or give a "
-            f"forward function"
-        )
-    text = _worst(problem, texts, best)
-    if forward is not None and best.residual < HOLDS:
-        return (
-            f"the values of the forward function satisfy {_listed(texts)} in a limit only, or so that rounding errors "
-            f"decide about the derivative{_with_sizes(best)}; are there terms of very different size?"
-        )
-    if forward is not None:
-        return (
-            f"the forward function does not satisfy {text}: at a generic point{_with_sizes(best)} the two sides "
-            f"differ by {best.residual:.1g} of their size{_repair(problem, best)}"
-        )
-    if best.residual < HOLDS:
-        return (
-            f"{_listed(texts)} {'holds' if len(texts) == 1 else 'hold'} at generic inputs only in a limit, where "
-            f"{_names(problem)} {'grows' if len(problem.unknowns) == 1 else 'grow'} without bound or vanishes to more "
-            f"than first order, so that there is no derivative; is a term missing? If not, give forward= or "
-            f"{'another' if start is not None else 'a'} starting point start="
-        )
-    return (
-        f"no solution of {text} was found at a generic point (its sides differ by {best.residual:.1g} of their size "
-        f"there): {_counted(problem, best)}the equations may contradict each other, or the inputs need a fact such as "
-        f"symmetric or spd; else give forward= or a starting point start="
-    )
-
-
-def _worst(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> str:
-    """The equation, or the orthonormality, that is violated most."""
-    worst = int(np.argmax(residuals(problem, point.values, point.sizes)))
-    orthonormal = [f"the declared orthonormality of '{u.name}'" for u in problem.unknowns if is_orthonormal(u)]
-    return [*(f"'{text}'" for text in texts), *orthonormal][worst]
-
-
-def failure(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> str:
-    """What is wrong with the values of a forward function at a point."""
-    unknown = first_outside(problem, point.values)
-    if unknown is None:
-        return f"the two sides of {_worst(problem, texts, point)} differ by {point.residual:.1g} of their size"
-    wanted, found = _departure(unknown, point.values[unknown])
-    return f"'{unknown.name}' is not {wanted}, as it is declared{': it ' if found else ''}{found}"
-
-
-def _repair(problem: Problem, point: SolutionPoint) -> str:
-    """In which order, or with which of them transposed, the values of a forward function would be a solution."""
-    unknowns = problem.unknowns
-    if len(unknowns) > MOST_REORDERED:
-        return ""
-    values = [point.values[u] for u in unknowns]
-    for order in permutations(range(len(unknowns))):
-        for turned in product((False, True), repeat=len(unknowns)):
-            tried = [values[k].T if turn else values[k] for k, turn in zip(order, turned, strict=True)]
-            if [v.shape for v in tried] != [v.shape for v in values]:
-                continue
-            at = {**point.values, **dict(zip(unknowns, tried, strict=True))}
-            try:
-                residual = max(residuals(problem, at, point.sizes), default=0.0)
-            except (GradwrightError, np.linalg.LinAlgError):
-                continue
-            if residual < HOLDS and first_outside(problem, at) is None:
-                names = [f"'{unknowns[k].name}'" for k, turn in enumerate(turned) if turn]
-                wrong = [] if order == tuple(range(len(unknowns))) else ["in another order"]
-                wrong += [f"with {' and '.join(names)} transposed"] if names else []
-                declared = f" (the order is {', '.join(u.name for u in unknowns)})" if wrong[0].startswith("in") else ""
-                return f"; {' and '.join(wrong)} its values would be a solution{declared}"
-    return ""
+        raise IdentityError(outside_words(asked, outside))
+    raise IdentityError(f"{problem.name}: {without_solution(asked, best)}")
 
 
 def _vanish(problem: Problem, point: SolutionPoint) -> bool:
@@ -338,98 +252,46 @@ def _vanish(problem: Problem, point: SolutionPoint) -> bool:
     return any(largest(point.values[u]) < 1e-6 for u in problem.unknowns)
 
 
-def _outside(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, forward: Forward | None) -> str:
-    """What is said of solutions that do not lie where they were declared to lie."""
-    unknown = first_outside(problem, point.values)
-    assert unknown is not None
-    wanted, found = _departure(unknown, point.values[unknown])
-    if forward is not None:
-        return (
-            f"{problem.name}: the forward function's '{unknown.name}' is not {wanted}, as it is declared, "
-            f"at a generic point{_with_sizes(point)}{': it ' if found else ''}{found}"
-        )
-    return (
-        f"{problem.name}: no solution of {_listed(texts)} was found at which '{unknown.name}' is {wanted}, as it is "
-        f"declared; the inputs may need a fact such as spd or positive; else give forward= or a starting point start="
-    )
-
-
-def _departure(unknown: Symbol, value: Array) -> tuple[str, str]:
-    """The declared set that a value is outside of, and how it departs from it, in words."""
-    if is_in_open_set(value, unknown.facts):
-        return _declared(unknown), departure(value, unknown.facts) or "is complex"
-    return "positive definite" if "spd" in unknown.facts else "positive", ""
-
-
-def _declared(unknown: Symbol) -> str:
-    """The set in which an unknown lives, in words."""
-    return " ".join(declared_facts(unknown.facts)) or "real"
-
-
-def _counted(problem: Problem, point: SolutionPoint) -> str:
-    """How many numbers are asked for and how many equations there are, where these are more."""
-    system = linear_system(problem, point.values, point.sizes)
-    equations, unknowns = system.matrix.shape
-    if equations <= unknowns:
-        return ""
-    return f"there are {equations} scalar equations for {unknowns} unknown numbers{_declared_real(problem, ', and')}; "
-
-
-def _declared_real(problem: Problem, before: str) -> str:
-    """Which unknowns were declared real, if there are equations between complex numbers; what stands before that."""
-    real = [f"'{u.name}'" for u in problem.unknowns if u.real]
-    if not real or all(problem.real_equations):
-        return ""
-    return f"{before} {' and '.join(real)} {'is' if len(real) == 1 else 'are'} declared real and should be complex"
-
-
-def _candidates(
-    problem: Problem, sizes: Mapping[str, int], forward: Forward | None, start: Forward | None
-) -> Iterator[SolutionPoint]:
+def _candidates(asked: Definition, sizes: Mapping[str, int]) -> Iterator[SolutionPoint]:
     failure: Exception | None = None
     for seed in range(ATTEMPTS):
         try:
-            point = find_point(problem, sizes, seed, forward, start)
+            point = find_point(asked.problem, sizes, seed, asked.forward, asked.start)
         except IdentityError:
             raise
         except (GradwrightError, np.linalg.LinAlgError, ArithmeticError, ValueError) as error:
             failure = error
             continue
         yield point
-    if forward is not None and failure is not None:
+    if asked.forward is not None and failure is not None:
         raise ForwardFailedError(
-            f"{problem.name}: the forward function fails at generic points ({failure}); "
+            f"{asked.problem.name}: the forward function fails at generic points ({failure}); "
             f"declare the facts that its inputs need"
         ) from failure
-
-
-def _with_sizes(point: SolutionPoint) -> str:
-    """` with n = 3`; nothing for scalars."""
-    sizes = sizes_text(point.sizes)
-    return f" with {sizes}" if sizes else ""
 
 
 def _require_nonzero(problem: Problem, texts: tuple[str, ...], point: SolutionPoint) -> None:
     if all(largest(point.values[u]) < 1e-6 for u in problem.unknowns):
         names = ", ".join(u.name for u in problem.unknowns)
         raise IdentityError(
-            f"{problem.name}: only {names} = 0 solves {_listed(texts)} at generic inputs, so that it defines "
+            f"{problem.name}: only {names} = 0 solves {listed(texts)} at generic inputs, so that it defines "
             f"nothing; is a term missing?"
         )
 
 
-def _require_rank(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
+def _require_rank(asked: Definition, point: SolutionPoint, system: LinearSystem) -> None:
+    problem, texts = asked.problem, asked.texts
     free = free_directions(system, size_of_terms(problem, system, point))
     if not len(free):
         return
-    words = free_words(problem, point, system, free)
+    words = free_words(problem, point, system, free, asked.shown)
     verb, are = "does" if len(texts) == 1 else "do", "is" if len(free) == 1 else "are"
     broken = _first_that_cannot_be_kept(problem, texts, point, system)
     together = "they contradict each other" if len(texts) > 1 else "it restricts the inputs"
     besides = f"; besides, {together}: when the inputs move '{broken}' cannot be kept" if broken else ""
     raise UnderdeterminedError(
-        f"{problem.name}: {_listed(texts)} {verb} not determine {_names(problem)}: at a generic solution"
-        f"{_with_sizes(point)}, {len(free)} of {free.shape[1]} directions {are} left free{words}{besides}; "
+        f"{problem.name}: {listed(texts)} {verb} not determine {names_of(problem)}: at a generic solution"
+        f"{with_sizes(point)}, {len(free)} of {free.shape[1]} directions {are} left free{words}{besides}; "
         f"add an equation, or say in which set the unknown lives (such as lower, symmetric, spd), or choose a "
         f"direction with gauge="
     )
@@ -458,10 +320,6 @@ def _require_gauge(problem: Problem, point: SolutionPoint) -> None:
             )
 
 
-def _names(problem: Problem) -> str:
-    return " and ".join(f"'{u.name}'" for u in problem.unknowns)
-
-
 def _require_consistency(problem: Problem, texts: tuple[str, ...], point: SolutionPoint, system: LinearSystem) -> None:
     """Moving the inputs must not contradict the equations: else there are too many of them."""
     text = _first_that_cannot_be_kept(problem, texts, point, system)
@@ -469,9 +327,9 @@ def _require_consistency(problem: Problem, texts: tuple[str, ...], point: Soluti
         return
     together = "is too much: it fixes" if len(texts) == 1 else "are too much: they fix"
     raise IdentityError(
-        f"{problem.name}: {_listed(texts)} {together} {_names(problem)} at a point, but when the "
+        f"{problem.name}: {listed(texts)} {together} {names_of(problem)} at a point, but when the "
         f"inputs move '{text}' cannot be kept; an input may need a fact such as symmetric, or an equation "
-        f"is one too many{_declared_real(problem, ', or')}"
+        f"is one too many{declared_real(problem, ', or')}"
     )
 
 

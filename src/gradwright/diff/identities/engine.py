@@ -32,7 +32,7 @@ from gradwright.diff.identities.elimination import (
 )
 from gradwright.diff.identities.frames import Frame, direct_frames, frame_choices, recovered
 from gradwright.diff.identities.functionals import border_functionals
-from gradwright.diff.identities.general import solve_generally
+from gradwright.diff.identities.general import among_all_matrices, solve_generally
 from gradwright.diff.identities.halves import keep_half, let_stand_alone
 from gradwright.diff.identities.isolate import divide, isolate, isolate_vector, strip_common_factors
 from gradwright.diff.identities.null_vectors import with_numbers_alone
@@ -136,8 +136,10 @@ def solve(
     stripped = state
     while (further_stripped := strip_common_factors(stripped)) is not None:
         stripped = further_stripped
-    # A factor that was taken off may be singular; the equations as they stand are right.
-    found = _first_right(problem, frames, map(solve_generally, (*joined, stripped)), points)
+    # A factor that was taken off may be singular, and so may equations for all matrices; as they stand they are right.
+    square = among_all_matrices(stripped) if points else None
+    tried = (*joined, *([] if square is None else [square]), stripped)
+    found = _first_right(problem, frames, map(solve_generally, tried), points)
     return replace(found or _finish(problem, frames, solve_generally(state)), general=True)
 
 

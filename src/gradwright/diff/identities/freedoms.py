@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 
 import numpy as np
 
 from gradwright.core.arithmetic import Array, largest
+from gradwright.core.contraction import is_zero, zero
 from gradwright.core.nodes import Node, Symbol
+from gradwright.core.spaces import Space, tangent_space
+from gradwright.core.walks import substitute
+from gradwright.diff.identities.frames import is_orthonormal
 from gradwright.diff.identities.linearised import LinearSystem, tensors_of
 from gradwright.diff.identities.problem import Problem
 from gradwright.diff.identities.solution_points import SolutionPoint
+from gradwright.simplify.pipeline import simplify
+
+Shown = Callable[[Node], str]
+LONGEST = 200
 
 
-def free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, free: Array) -> str:
-    """The free directions by a name, if they are one or two of the usual families."""
+def free_words(problem: Problem, point: SolutionPoint, system: LinearSystem, free: Array, shown: Shown) -> str:
+    """The free directions by a name, if they are one or two of the usual families, else by what they satisfy."""
     flat = np.stack([np.concatenate([np.ravel(part) for part in tensors_of(system, row)]) for row in free])
-    named = _names_of(flat, _all_families(problem, point, system))
+    named = _names_of(flat, _all_families(problem, point, system)) or _equations_of(problem, shown)
     if named or len(problem.unknowns) == 1:
         return f": {named}" if named else ""
     moved = _split_at(flat, [point.values[u].size for u in problem.unknowns])
     involved = [u.name for u, part in zip(problem.unknowns, moved, strict=True) if largest(part) > 1e-8]
     return f" ({'it moves' if len(free) == 1 else 'they move'} {' and '.join(involved)})"
+
+
+def _equations_of(problem: Problem, shown: Shown) -> str:
+    """The differentiated equations with the inputs held, which are those of the free directions; nothing if long."""
+    held: dict[Node, Node] = {direction: zero(direction.shape) for direction in problem.given_directions}
+    forms = [simplify(substitute(form, held)) for form in problem.forms]
+    texts = [f"{shown(form)} = 0" for form in forms if not is_zero(form)]
+    moving = [_moving(unknown) for unknown in problem.unknowns]
+    words = f"all {', '.join(moving)} with {' and '.join(dict.fromkeys(texts))}"
+    return words if len(words) <= LONGEST else ""
+
+
+def _moving(unknown: Symbol) -> str:
+    """An unknown's direction, and the space in which it lies."""
+    space = Space.FREE if is_orthonormal(unknown) else tangent_space(unknown.facts)
+    return f"d{unknown.name}" + ("" if space is Space.FREE else f" ({space})")
 
 
 def _split_at(flat: Array, sizes: Sequence[int]) -> list[Array]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Unknown
+from gradwright.core.spaces import Space
 from gradwright.core.sums import add
 from gradwright.core.walks import substitute
 from gradwright.diff.identities.state import State
@@ -28,9 +29,7 @@ def solve_generally(state: State) -> State:
     unknowns = tuple(Unknown(h.shape, state.specs[h].space, h.real) for h in holes)
     equations = tuple(Equation(form, e.space) for form, e in zip(forms, state.equations, strict=True))
     sides = tuple(project_space(e.right, e.space) for e in state.equations)
-    sought = sum((u.space.dimension(u.shape, u.real) for u in unknowns), Dim.of(0))
-    stated = sum((e.space.dimension(e.operator.shape, e.operator.real) for e in equations), Dim.of(0))
-    if sought != stated:
+    if _sought(state) != _stated(state):
         equations, sides = _normal_equations(
             unknowns, equations, sides, [Hole.of(hole, place) for place, hole in enumerate(holes)]
         )
@@ -40,6 +39,27 @@ def solve_generally(state: State) -> State:
         changed = replace(changed, solved=(*changed.solved, (hole, value)))
     words = "solve the linear equations for all unknowns together"
     return changed.with_step("linear system", forms[0], state.equations[0].right, words)
+
+
+def among_all_matrices(state: State) -> State | None:
+    """The state with its symmetric unknowns looked for among all matrices, if it then has as many equations as these.
+
+    That is right wherever the equations determine a matrix, which is then the symmetric one.
+    """
+    free = {h: replace(s, space=Space.FREE) if s.space.mirror_sign else s for h, s in state.specs.items()}
+    relaxed = replace(state, specs=free)
+    return relaxed if _sought(state) != _stated(state) == _sought(relaxed) else None
+
+
+def _sought(state: State) -> Dim:
+    """How many numbers the unknowns have."""
+    specs = [state.specs[hole] for hole in state.open_holes]
+    return sum((s.space.dimension(s.hole.shape, s.hole.real) for s in specs), Dim.of(0))
+
+
+def _stated(state: State) -> Dim:
+    """How many scalar equations there are."""
+    return sum((e.space.dimension(e.form.shape, e.form.real) for e in state.equations), Dim.of(0))
 
 
 def _in_matching_space(state: State, equation: LinearEquation) -> LinearEquation:

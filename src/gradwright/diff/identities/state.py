@@ -144,8 +144,8 @@ def hidden_pivots(matrices: Iterable[Node], state: State) -> list[Node]:
 
 
 def is_known_invertible(matrix: Node, state: State) -> bool:
-    """Whether a square matrix has an inverse by its facts, or by the identities."""
-    return "invertible" in facts_of(matrix) or _known_inverse(matrix, state) is not None
+    """Whether a matrix has an inverse by its facts, or by the identities."""
+    return matrix.is_square and ("invertible" in facts_of(matrix) or _known_inverse(matrix, state) is not None)
 
 
 def _known_inverse(matrix: Node, state: State) -> Node | None:
