@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 
 from gradwright.core.build import adjoint
 from gradwright.core.nodes import Apply, Node, Solve
 from gradwright.core.primitive import Primitive
-from gradwright.core.walks import applications, postorder
+from gradwright.core.walks import applications, postorder, substitute
 from gradwright.diff.conditions.corollaries import factors_without_zeros, invertible_parts, sum_of_sizes
 from gradwright.diff.conditions.equations import conditions_of_equation, equation_key, is_covered
 from gradwright.diff.conditions.functions import conditions_of_application, in_arguments
@@ -33,7 +33,8 @@ def conditions_of(
         derivatives: the derivatives that are asked about.
         written: renders a node; formulas of LaTeX may stand between dollar signs.
     """
-    expressions, derivatives = with_guards(expressions), with_guards(derivatives)
+    (expressions, meanings), (derivatives, others) = with_guards(expressions), with_guards(derivatives)
+    told = _as_told(written, {**meanings, **others})
     found: dict[str, None] = {}
     solved_before = set[Hashable]()
     own = set(postorder(*expressions))
@@ -46,15 +47,15 @@ def conditions_of(
             if node not in own and node.primitive is inv and _and_adjoint(node.arguments[0]) in systems:
                 continue
             smooth = bool(node.primitive.gauge) and _decomposition(node) not in decomposed
-            texts = conditions_of_application(node, written)
-            implied.update(invertible_parts(node, written))
-            implied.update(factors_without_zeros(node, written))
-            sums.update(sum_of_sizes(node, written))
+            texts = conditions_of_application(node, told)
+            implied.update(invertible_parts(node, told))
+            implied.update(factors_without_zeros(node, told))
+            sums.update(sum_of_sizes(node, told))
             found.update(dict.fromkeys(text for text in texts if not (smooth and "are distinct" in text)))
         elif isinstance(node, Solve):
             key = equation_key(node)
             if key not in solved_before and (node in own or not is_covered(node)):
-                found.update(dict.fromkeys(conditions_of_equation(node, written)))
+                found.update(dict.fromkeys(conditions_of_equation(node, told)))
             solved_before.add(key)
     bare = {condition: condition.replace("$", "") for condition in found}
     implied.update(c for c, stronger in sums.items() if not stronger.isdisjoint(found))
@@ -66,6 +67,11 @@ def conditions_of_identity(primitive: Primitive, written: Callable[[Node], str])
     solution = solved(primitive)
     pivots = [f"{written(p)} is invertible" for p in solution.pivots if not is_granted("{} is invertible", p)]
     return tuple(dict.fromkeys((*pivots, *conditions_of((), solution.differentials, written))))
+
+
+def _as_told(written: Callable[[Node], str], meanings: Mapping[Node, Node]) -> Callable[[Node], str]:
+    """What writes a node with that in it which variables stand for."""
+    return (lambda node: written(simplify(substitute(node, meanings)))) if meanings else written
 
 
 def _decomposition(node: Node) -> Hashable:

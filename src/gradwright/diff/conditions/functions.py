@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from gradwright.core.build import ones
 from gradwright.core.contraction import zero
-from gradwright.core.inference import facts_of, is_nonnegative
+from gradwright.core.inference import is_nonnegative, is_positive
 from gradwright.core.nodes import Apply, Contract, Node, is_apply
 from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add
@@ -40,7 +41,7 @@ def conditions_of_application(node: Apply, written: Callable[[Node], str]) -> li
             continue
         size = size_of(about[name])
         if sentence in ("{} > 0", "{} ≠ 0") and size is not None:
-            kept.append(f"{written(size)} ≠ 0")
+            kept.append(f"{subject_of(sentence, size, size.rank, written)} ≠ 0")
             continue
         stated = _stated(_of_nonnegative(condition, about[name]), primitive, about, written)
         kept.append(stated if about[name].real else _of_complex(stated))
@@ -87,17 +88,20 @@ def in_arguments(node: Apply, formula: Node) -> Node:
 def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     """Reciprocals and roots of what is not known to be positive."""
     base, exponent = base_and_exponent(node)
-    if "positive" in facts_of(base) or _is_told_elsewhere(base):
+    if _is_told_elsewhere(base):
         return []
     base = core_of("{} > 0" if exponent.denominator > 1 else "{} ≠ 0", base)
+    if is_positive(base):
+        return []
+    about = partial(subject_of, "", rank=2, written=written)
     size = size_of(base)
     if size is not None and exponent < 1:
-        return [f"{written(size)} ≠ 0"] if exponent.denominator > 1 or exponent < 0 else []
+        return [f"{about(size)} ≠ 0"] if exponent.denominator > 1 or exponent < 0 else []
     if exponent.denominator > 1 and not base.real:
-        return [f"{written(base)}{OFF_THE_CUT}"]
+        return [f"{about(base)}{OFF_THE_CUT}"]
     if exponent.denominator > 1 and not is_nonnegative(base):
-        return [f"{written(base)} {'>' if exponent < 1 else '≥'} 0"]
-    return [f"{written(base)} ≠ 0"] if exponent < (1 if exponent.denominator > 1 else 0) else []
+        return [f"{about(base)} {'>' if exponent < 1 else '≥'} 0"]
+    return [f"{about(base)} ≠ 0"] if exponent < (1 if exponent.denominator > 1 else 0) else []
 
 
 def _is_told_elsewhere(base: Node) -> bool:
