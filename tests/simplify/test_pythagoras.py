@@ -19,6 +19,11 @@ VARIABLES = {"t": "", "a": "", "x": "n", "y": "n", "A": "n n", "B": "n n"}
         ("cos(x) @ cos(x) + sin(x) @ sin(x)", "n"),
         ("cos(x)**3 + cos(x) * sin(x)**2", "cos(x)"),
         ("sin(t)**2 * A + cos(t)**2 * B + cos(t)**2 * A", "A + cos(t)² B"),
+        ("x @ (cos(y)**2) + x @ (sin(y)**2)", "sum(x)"),
+        ("A @ (sin(y)**2) + A @ (cos(y)**2)", "sum(A, axis=1)"),
+        ("1 + sinh(x)**2", "cosh(x)∘²"),
+        ("a * y - a * y * cos(x)**2", "a y ∘ sin(x)∘²"),
+        ("cosh(t)**2 - 1", "sinh(t)²"),
         # The other sign, and other axes.
         ("cos(t)**2 - sin(t)**2", "cos(t)² − sin(t)²"),
         ("A @ diag(cos(x)**2) + diag(sin(x)**2) @ A", "A diag(cos(x)∘²) + diag(sin(x)∘²) A"),

@@ -50,7 +50,7 @@ from gradwright.core.nodes import (
     Solve,
     Symbol,
 )
-from gradwright.core.walks import postorder
+from gradwright.core.walks import free_leaves, postorder
 from gradwright.frozen import replace
 from gradwright.prims.complex import imaginary_part, real_part, without_unit
 from gradwright.prims.inv import inv
@@ -273,6 +273,11 @@ def constant_tensor(node: Mask | Selection | HalfVectorisation) -> Formula:
     return Part(2, False, alone, place_of(node), Place(node.offset, node.part, node.whole))
 
 
+def _is_number(node: Node) -> bool:
+    """Whether one number fills a tensor; a variable that is a scalar is none beside a number."""
+    return repeated_number(node) is not None if node.rank else not free_leaves(node)
+
+
 def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symmetric: bool) -> Formula:
     """A primitive applied: its parameters stand before the arguments."""
     primitive = node.primitive
@@ -282,7 +287,7 @@ def call_formula(node: Apply, arguments: Sequence[Formula], keywords: str, symme
     positions = {declared.name: f"{{{k}}}" for k, declared in enumerate(primitive.inputs, len(numbers))}
     arguments = (*numbers, *(map(with_ones_of_matrices, arguments) if primitive.takes_matrices else arguments))
     text, latex = notation.outputs[node.index] if notation.outputs else (notation.text, notation.latex)
-    if notation.from_number[0] and [repeated_number(a) is None for a in node.arguments] == [False, True]:
+    if notation.from_number[0] and list(map(_is_number, node.arguments)) == [True, False]:
         text, latex = notation.from_number
     for name, position in positions.items():
         text = text.replace(f"{{{name}}}", position)

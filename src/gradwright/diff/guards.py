@@ -1,97 +1,130 @@
 """What a comparison implies for what it multiplies, or for a branch that is chosen by it.
 
 In `[x > 0] ∘ log(x)` the logarithm is asked for positive entries alone, as in what `x ≤ 0` leaves to the other branch,
-and the root of `[x ≥ 1] ∘ √(x − 1)` for no negative ones. The variable is put at its distance from the bound, of which
-the sign is known, in the entries that the comparison is about: in sums, products and functions of entries, and of a
-scalar everywhere.
+and the root of `[x ≥ 1] ∘ √(x − 1)` for no negative ones. With `x = 1 + u`, u not negative, the signs of other sums and
+products of variables are seen; what has a sign gives way to a variable of that sign, in the entries that the comparison
+is about: in sums, products and functions of entries, and of a scalar everywhere.
 """
 
 from __future__ import annotations
 
-from gradwright.core.build import transpose
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gradwright.core.build import ones, zeros
+from gradwright.core.canonical import as_product
 from gradwright.core.contraction import simple, with_factors
-from gradwright.core.facts import closure
+from gradwright.core.inference import facts_of
 from gradwright.core.nodes import Add, Apply, Contract, Node, Symbol, is_apply
 from gradwright.core.sums import add, scaled, subtract
-from gradwright.core.walks import postorder, rebuild, substitute, transform_all
+from gradwright.core.walks import applications, postorder, rebuild, substitute, transform_all
 from gradwright.prims.piecewise import greater, greater_equal, opposite, where
 from gradwright.simplify.branches import with_entries_together
+from gradwright.simplify.pipeline import simplify
+
+SIGNS = ("positive", "nonnegative")
 
 
-class Guards:
-    """What comparisons say of variables: where `x > c`, x is `c + p`, and where `c ≥ x`, x is `c − q`.
+class _Guard(NamedTuple):
+    """What a comparison says of one side: what it is, by a variable that has a sign."""
 
-    Attributes:
-        distances: what the variables p > 0 and q ≥ 0 stand for.
-    """
+    side: Node
+    value: Node
 
-    def __init__(self) -> None:
-        self.distances: dict[Node, Node] = {}
-        self._found: dict[Node, tuple[Node, Node] | None] = {}
 
-    def within(self, roots: tuple[Node, ...]) -> tuple[Node, ...]:
-        """The expressions with distances for variables, where a comparison guards them."""
-        if not any(is_apply(node, greater, greater_equal) for node in postorder(*roots)):
-            return roots
-        return transform_all(roots, self._guarded)
+class Guarded(NamedTuple):
+    """Expressions in which variables stand for what has a sign where a comparison says so, and what for each."""
 
-    def _guarded(self, node: Node) -> Node:
-        if is_apply(node, where):
-            condition, chosen, other = node.arguments
-            granted = self._granted(chosen, condition), self._granted(other, opposite(condition))
-            return Apply(where, (), (condition, *granted))
-        return self._beside_guards(with_entries_together(node)) if isinstance(node, Contract) else node
+    roots: tuple[Node, ...]
+    meanings: dict[Node, Node]
 
-    def _beside_guards(self, product: Contract) -> Node:
-        """The product with what each comparison grants the factors on its axes; of a scalar, all factors."""
-        granted = list(product.factors)
-        for guard in product.factors:
+
+def with_guards(roots: tuple[Node, ...]) -> Guarded:
+    """The expressions with variables that are positive, or not negative, where a comparison says so."""
+    meanings: dict[Node, Node] = {}
+    if not any(is_apply(node, greater, greater_equal) for node in postorder(*roots)):
+        return Guarded(roots, meanings)
+    return Guarded(transform_all(roots, lambda node: _guarded(node, meanings)), meanings)
+
+
+def _guarded(node: Node, meanings: dict[Node, Node]) -> Node:
+    if is_apply(node, where):
+        condition, chosen, other = node.arguments
+        first = _granted(chosen, condition, meanings)
+        return Apply(where, (), (condition, first, _granted(other, opposite(condition), meanings)))
+    return _beside_guards(with_entries_together(node), meanings) if isinstance(node, Contract) else node
+
+
+def _beside_guards(product: Contract, meanings: dict[Node, Node]) -> Node:
+    """The product with what each comparison grants the factors on its axes; of a scalar, all factors."""
+    granted = list(product.factors)
+    for guard in product.factors:
+        if is_apply(guard.node, greater, greater_equal):
             beside = [f.node != guard.node and (f.groups == guard.groups or not guard.groups) for f in granted]
             granted = [
-                f.with_node(self._granted(f.node, guard.node)) if near else f
+                f.with_node(_granted(f.node, guard.node, meanings)) if near else f
                 for f, near in zip(granted, beside, strict=True)
             ]
-        return with_factors(product, granted)
+    return with_factors(product, granted)
 
-    def _granted(self, node: Node, condition: Node | None) -> Node:
-        """The node where a condition holds."""
-        if condition is None or not is_apply(condition, greater, greater_equal):
-            return node
-        if condition not in self._found:
-            self._found[condition] = self._known(condition)
-        known = self._found[condition]
-        return node if known is None else _put(node, *known)
 
-    def _known(self, condition: Apply) -> tuple[Node, Node] | None:
-        """A variable that is compared, and what it is where the comparison holds; None of other comparisons."""
-        fact = "positive" if condition.primitive is greater else "nonnegative"
-        larger, smaller = condition.arguments
-        for sign, tensor, bound in ((1, larger, smaller), (-1, smaller, larger)):
-            symbol = tensor if isinstance(tensor, Symbol) or tensor.rank != 2 else transpose(tensor)
-            if isinstance(symbol, Symbol) and tensor.real:
-                distance = Symbol(f"{symbol.name} {len(self.distances)}", symbol.shape, closure({fact}))
-                stands_for = scaled(sign, subtract(tensor, bound))
-                self.distances[distance] = stands_for if symbol == tensor else transpose(stands_for)
-                return tensor, add([bound, scaled(sign, substitute(tensor, {symbol: distance}))])
+def _guard_of(condition: Node | None) -> _Guard | None:
+    """What `[x > y]` says of x, or of y if x is no variable; `xᵀ` is one."""
+    if condition is None or not is_apply(condition, greater, greater_equal):
         return None
+    larger, smaller = condition.arguments
+    excess = Symbol("", larger.shape, frozenset({"positive" if condition.primitive is greater else "nonnegative"}))
+    if _is_variable(larger) and larger.real:
+        return _Guard(larger, add([smaller, excess]))
+    return _Guard(smaller, subtract(larger, excess)) if _is_variable(smaller) and smaller.real else None
 
 
-def _put(node: Node, variable: Node, known: Node) -> Node:
-    """The node with what is known of a variable, in the entries that stand where those of the node do."""
-    return _entrywise(node, variable, known) if variable.rank else substitute(node, {variable: known})
+def _is_variable(node: Node) -> bool:
+    product = as_product(node)
+    only = product.factors[0] if len(product.factors) == 1 and product.coefficient == 1 else None
+    return only is not None and isinstance(only.node, Symbol) and set(only.labels) == set(product.free_labels)
 
 
-def _entrywise(node: Node, variable: Node, known: Node) -> Node:
-    if node == variable:
-        return known
+def _granted(node: Node, condition: Node | None, meanings: dict[Node, Node]) -> Node:
+    """The node where a condition holds, with variables for what has a sign there."""
+    guard = _guard_of(condition)
+    if guard is None:
+        return node
+    if guard.side.rank:
+        return _entrywise(node, lambda part: _with_sign(part, guard, meanings))
+    found = {part: known for part in postorder(node) if (known := _with_sign(part, guard, meanings)) is not None}
+    return substitute(node, found)
+
+
+def _with_sign(node: Node, guard: _Guard, meanings: dict[Node, Node]) -> Node | None:
+    """A variable with a sign, or its negative, for a sum or product of variables that has it by a comparison."""
+    if not node.real or any(applications(node)):
+        return None
+    value = _entrywise(node, lambda part: guard.value if part == guard.side else None)
+    if value == node:
+        return None
+    none = zeros(node.shape)
+    # log1p asks for the sign of 1 + x.
+    for number, shift in ((1, none), (-1, none), (1, ones(node.shape))):
+        told = add([shift, scaled(number, node)])
+        known = facts_of(simplify(add([shift, scaled(number, value)]))).intersection(SIGNS)
+        if known - facts_of(told):
+            variable = Symbol(told.digest.hex(), node.shape, facts_of(told) | known)
+            meanings[variable] = substitute(told, meanings)
+            return scaled(number, subtract(variable, shift))
+    return None
+
+
+def _entrywise(node: Node, changed: Callable[[Node], Node | None]) -> Node:
+    """The node with changed parts, in the entries that stand where those of the node do."""
+    found = changed(node)
+    if found is not None:
+        return found
     if isinstance(node, Add):
-        return add([_entrywise(term, variable, known) for term in node.terms])
+        return add([_entrywise(term, changed) for term in node.terms])
     if isinstance(node, Contract) and node.output == simple(tuple(dict.fromkeys(node.free_labels))):
-        aligned = [
-            f.with_node(_entrywise(f.node, variable, known)) if f.groups == node.output else f for f in node.factors
-        ]
-        alone = len(aligned) == 1 and aligned[0].groups == node.output  # so that 1 − (1 − q) is q
-        return scaled(node.coefficient, aligned[0].node) if alone else with_factors(node, aligned)
+        aligned = [f.with_node(_entrywise(f.node, changed)) if f.groups == node.output else f for f in node.factors]
+        return with_factors(node, aligned)
     if isinstance(node, Apply) and node.primitive.elementwise:
-        return rebuild(node, tuple(_entrywise(child, variable, known) for child in node.children))
+        return rebuild(node, tuple(_entrywise(child, changed) for child in node.children))
     return node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 
 from gradwright.core.build import adjoint
 from gradwright.core.nodes import Apply, Node, Solve
@@ -12,7 +12,7 @@ from gradwright.diff.conditions.corollaries import factors_without_zeros, invert
 from gradwright.diff.conditions.equations import conditions_of_equation, equation_key, is_covered
 from gradwright.diff.conditions.functions import conditions_of_application, in_arguments
 from gradwright.diff.conditions.implications import is_granted, is_implied
-from gradwright.diff.guards import Guards
+from gradwright.diff.guards import with_guards
 from gradwright.diff.identities.engine import solved
 from gradwright.prims.inv import inv
 from gradwright.simplify.pipeline import simplify
@@ -33,12 +33,8 @@ def conditions_of(
         derivatives: the derivatives that are asked about.
         written: renders a node; formulas of LaTeX may stand between dollar signs.
     """
-    guards = Guards()
-    expressions, derivatives = guards.within(expressions), guards.within(derivatives)
-
-    def told(node: Node) -> str:
-        return written(simplify(substitute(node, guards.distances)) if guards.distances else node)
-
+    (expressions, meanings), (derivatives, others) = with_guards(expressions), with_guards(derivatives)
+    told = _as_told(written, {**meanings, **others})
     found: dict[str, None] = {}
     solved_before = set[Hashable]()
     own = set(postorder(*expressions))
@@ -71,6 +67,11 @@ def conditions_of_identity(primitive: Primitive, written: Callable[[Node], str])
     solution = solved(primitive)
     pivots = [f"{written(p)} is invertible" for p in solution.pivots if not is_granted("{} is invertible", p)]
     return tuple(dict.fromkeys((*pivots, *conditions_of((), solution.differentials, written))))
+
+
+def _as_told(written: Callable[[Node], str], meanings: Mapping[Node, Node]) -> Callable[[Node], str]:
+    """What writes a node with that in it which variables stand for."""
+    return (lambda node: written(simplify(substitute(node, meanings)))) if meanings else written
 
 
 def _decomposition(node: Node) -> Hashable:

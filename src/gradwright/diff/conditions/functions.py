@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from gradwright.core.build import ones
 from gradwright.core.contraction import zero
@@ -40,7 +41,8 @@ def conditions_of_application(node: Apply, written: Callable[[Node], str]) -> li
             continue
         size = size_of(about[name])
         if sentence in ("{} > 0", "{} ≠ 0") and size is not None:
-            kept += [] if _holds("{} ≠ 0", size, node) else [f"{written(size)} ≠ 0"]
+            about_size = subject_of(sentence, size, size.rank, written)
+            kept += [] if _holds("{} ≠ 0", size, node) else [f"{about_size} ≠ 0"]
             continue
         stated = _stated(_of_nonnegative(condition, about[name]), primitive, about, written)
         kept.append(stated if about[name].real else _of_complex(stated))
@@ -95,20 +97,22 @@ def in_arguments(node: Apply, formula: Node) -> Node:
 def _of_power(node: Apply, written: Callable[[Node], str]) -> list[str]:
     """Reciprocals of what is not known to be other than zero, and roots of what is not known to be positive."""
     base, exponent = base_and_exponent(node)
-    granted = {"positive"} if exponent.denominator > 1 else {"positive", "negative"}
-    if granted & facts_of(base) or _is_told_elsewhere(base):
+    if _is_told_elsewhere(base):
         return []
     base = core_of("{} > 0" if exponent.denominator > 1 else "{} ≠ 0", base)
+    if facts_of(base) & ({"positive"} if exponent.denominator > 1 else {"positive", "negative"}):
+        return []
+    about = partial(subject_of, "", rank=2, written=written)
     size = size_of(base)
     if size is not None and exponent < 1:
         if _holds("{} ≠ 0", size, node):
             return []
-        return [f"{written(size)} ≠ 0"] if exponent.denominator > 1 or exponent < 0 else []
+        return [f"{about(size)} ≠ 0"] if exponent.denominator > 1 or exponent < 0 else []
     if exponent.denominator > 1 and not base.real:
-        return [f"{written(base)}{OFF_THE_CUT}"]
+        return [f"{about(base)}{OFF_THE_CUT}"]
     if exponent.denominator > 1 and not is_nonnegative(base):
-        return [f"{written(base)} {'>' if exponent < 1 else '≥'} 0"]
-    return [f"{written(base)} ≠ 0"] if exponent < (1 if exponent.denominator > 1 else 0) else []
+        return [f"{about(base)} {'>' if exponent < 1 else '≥'} 0"]
+    return [f"{about(base)} ≠ 0"] if exponent < (1 if exponent.denominator > 1 else 0) else []
 
 
 def _is_told_elsewhere(base: Node) -> bool:

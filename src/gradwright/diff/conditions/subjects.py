@@ -8,7 +8,7 @@ from gradwright.core.build import adjoint, number, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, with_factors
 from gradwright.core.inference import facts_of, is_positive
-from gradwright.core.nodes import Apply, Contract, Factor, Node
+from gradwright.core.nodes import Apply, Contract, Factor, Node, labels_of
 from gradwright.core.scalars import shared_number
 from gradwright.linear.chains import chain_of, product_of_chain
 from gradwright.prims.piecewise import absolute, modulus
@@ -18,17 +18,19 @@ from gradwright.simplify.pipeline import simplify
 
 
 def core_of(sentence: str, node: Node) -> Node:
-    """What a sentence is about without the numbers in front that do not matter to it: `x > 0` for `x / n > 0`."""
+    """What a sentence is about without what is positive and does not matter to it: `x > 0` for `x / n > 0`."""
     if sentence not in ("{} > 0", "{} ≠ 0", "{} is invertible", "det({}) > 0"):
         return node
     if isinstance(node, Apply) and sentence in ("{} > 0", "{} ≠ 0") and _keeps_signs(node):
         return core_of(sentence, node.arguments[0])
     number, rest = shared_number(node)
-    factors = as_product(rest).factors
-    scalars = [f for f in factors if not f.node.rank and is_positive(f.node)]
     if number < 0 and sentence.endswith("> 0"):
         return node
-    return _product(rest, [f for f in factors if f not in scalars]) if scalars else rest
+    product = as_product(rest)
+    entries = () if "det" in sentence or "inv" in sentence else product.output
+    kept = [f for f in product.factors if f.groups not in ((), entries) or not is_positive(f.node)]
+    whole = len(kept) == len(product.factors) or not labels_of(kept).issuperset(product.free_labels)
+    return rest if whole else _product(rest, kept)
 
 
 def _keeps_signs(node: Apply) -> bool:
