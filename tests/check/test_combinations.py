@@ -260,6 +260,15 @@ def test_the_words_for_a_mistake(text: str, backward: Function, words: str) -> N
     assert finding.words.startswith(words), str(finding)
 
 
+@pytest.mark.slow
+def test_factors_that_are_taken_to_commute_beside_a_scalar() -> None:
+    def backward(G: Tensor, a: Tensor, X: Tensor) -> Tensor:
+        return 3 * a * G @ X.mT @ X.mT
+
+    (finding, *_) = gw.check((None, backward), "a * X @ X @ X", variables={"a": "", "X": "n n"}, wrt="X").findings
+    assert "as if they commuted, the cotangent first" in finding.words
+
+
 def test_a_gradient_off_by_a_scalar_is_not_written_like_the_right_one() -> None:
     def backward(G: Tensor, x: Tensor) -> Tensor:
         z = torch.exp(x)

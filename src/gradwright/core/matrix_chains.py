@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gradwright.core.nodes import Contract, Factor
+from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.nodes import Contract, Factor, Node
 
 Link = tuple[Factor, bool]
 """A matrix of a product, and whether it is transposed."""
@@ -25,3 +26,12 @@ def chained(product: Contract) -> Chain | None:
         current = step[0].labels[0 if transposed else 1]
         remaining.remove(step[0])
     return chain if current == end else None
+
+
+def matrix_of(link: Link) -> Node:
+    """The matrix that stands in a product: conjugated and transposed as it is there."""
+    factor, transposed = link
+    axes = (1, 0) if transposed else (0, 1)
+    return contract(
+        1, [plain(factor.node, axes, factor.conj)], simple((0, 1)), dict(zip(axes, factor.node.shape, strict=True))
+    )

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradwright.core.build import transpose
-from gradwright.core.contraction import conjugate
 from gradwright.core.inference import facts_of, matrix_chain
-from gradwright.core.nodes import Contract, Factor, HalfVectorisation, Mask, Node, Selection
+from gradwright.core.matrix_chains import matrix_of
+from gradwright.core.nodes import Contract, HalfVectorisation, Mask, Node, Selection
 from gradwright.frozen import frozen
 
 
@@ -31,7 +31,7 @@ def square_factors(matrix: Node) -> tuple[Node, ...]:
     chain = matrix_chain(matrix) if all(_is_square(f.node) for f in matrix.factors) else None
     if chain is None or len(chain) < 2:
         return (matrix,)
-    return tuple(inner for f, turned in chain for inner in square_factors(_upright(f, turned)))
+    return tuple(inner for link in chain for inner in square_factors(matrix_of(link)))
 
 
 def divisors(matrix: Node) -> Iterator[Node | Gram]:
@@ -48,8 +48,3 @@ def divisors(matrix: Node) -> Iterator[Node | Gram]:
 
 def _is_square(node: Node) -> bool:
     return node.is_square and not isinstance(node, Mask | Selection | HalfVectorisation)
-
-
-def _upright(factor: Factor, turned: bool) -> Node:
-    node = conjugate(factor.node) if factor.conj else factor.node
-    return transpose(node) if turned else node

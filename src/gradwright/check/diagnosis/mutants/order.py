@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 from gradwright.check.diagnosis.mutants.mutant import Mutant, placed, pulled_back
 from gradwright.check.truth import Truth, bound_nodes
-from gradwright.core.build import identity, matmul, transpose
-from gradwright.core.contraction import conjugate, scale
-from gradwright.core.inference import matrix_chain
-from gradwright.core.nodes import Apply, Contract, Factor, Node, Solve, Symbol
+from gradwright.core.build import identity, matmul
+from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.matrix_chains import chained, matrix_of
+from gradwright.core.nodes import Apply, Contract, Node, Solve, Symbol
 from gradwright.core.sums import add, terms_of
 from gradwright.core.walks import depends_on, postorder, substitute
 from gradwright.frozen import replace
@@ -57,22 +58,15 @@ def _commuted(root: Node, cotangent: Node) -> Iterator[Mutant]:
 
 def _moved(term: Node, moving: set[Node], first: bool) -> Node | None:
     """A product of square matrices with the factor that holds the cotangent at one end."""
-    chain = matrix_chain(term) if isinstance(term, Contract) and term.rank == 2 else None
+    chain = chained(term) if isinstance(term, Contract) and term.rank == 2 else None
     if chain is None or any(f.node.shape[0] != f.node.shape[1] for f, _ in chain):
         return None
     holding = [link for link in chain if link[0].node in moving]
     others = [link for link in chain if link[0].node not in moving]
-    matrices = [_upright(*link) for link in ((*holding, *others) if first else (*others, *holding))]
-    result = matrices[0]
-    for matrix in matrices[1:]:
-        result = matmul(result, matrix)
+    result = reduce(matmul, map(matrix_of, (*holding, *others) if first else (*others, *holding)))
     assert isinstance(term, Contract)
-    return scale(term.coefficient, result)
-
-
-def _upright(factor: Factor, transposed: bool) -> Node:
-    matrix = conjugate(factor.node) if factor.conj else factor.node
-    return transpose(matrix) if transposed else matrix
+    scalars = [f for f in term.factors if not f.node.rank]
+    return contract(term.coefficient, [*scalars, plain(result, (0, 1))], simple((0, 1)), dict(enumerate(term.shape)))
 
 
 def _unadjoined(root: Node, node: Solve) -> Iterator[Mutant]:
