@@ -165,6 +165,11 @@ RESULTS = [
     ("det(X.T @ X)", {"X": "n n"}, "X", "2 det(Xᵀ X) X⁻ᵀ"),
     ("logdet(X.T @ X)", {"X": "n m"}, "X", "2 X (Xᵀ X)⁻¹"),
     ("logdet(L @ L.T)", {"L": "n n lower"}, "L", "2 diag(1 / diagonal(L))"),
+    # And against diagonal matrices between, before and behind them.
+    ("logdet(Q @ diag(d) @ Q.T)", {"Q": "n n", "d": "n"}, "d", "1 / d"),
+    ("logdet(Q @ diag(d) @ Q.T)", {"Q": "n n", "d": "n"}, "Q", "2 Q⁻ᵀ"),
+    ("logdet(diag(u) @ K @ diag(u))", {"u": "n", "K": "n n spd"}, "u", "2 / u"),
+    ("logdet(diag(u) @ K @ diag(u))", {"u": "n", "K": "n n spd"}, "K", "K⁻¹"),
     # But one inverse is not made two.
     ("trace(inv(A @ X @ B))", {"A": "n n", "X": "n n", "B": "n n"}, "X", "−Aᵀ (S⁻ᵀ)² Bᵀ, where S = A X B"),
     # The inverse of a Kronecker product is that of its factors.

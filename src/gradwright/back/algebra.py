@@ -237,6 +237,8 @@ def multiplied(
 
 def _with_moduli(factors: Sequence[Formula]) -> list[Formula]:
     """`|A z|∘²` for `(A* z*) ∘ (A z)`."""
+    if len(factors) < 2:
+        return list(factors)
     rest, found = list(factors), list[Formula]()
     while rest:
         factor = rest.pop(0)

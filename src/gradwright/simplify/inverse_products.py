@@ -1,5 +1,7 @@
 """Inverses of products of square matrices beside those matrices: `(A X B)⁻¹ A = (X B)⁻¹`, and `B (A B)⁻¹ = A⁻¹`.
 
+Diagonal matrices between them count as such: `Qᵀ (Q diag(d) Qᵀ)⁻¹ Q = diag(1 / d)`.
+
 Those with inverses in them: `(A B⁻¹)⁻¹ = B A⁻¹`. Of sums beside an inverse in them: `K⁻¹ (I + S K⁻¹)⁻¹ = (K + S)⁻¹`.
 
 Those of roots beside what they are roots of: `(X^½)⁻¹ (X^½)⁻¹ = X⁻¹`, and `X (X^½)⁻¹ = X^½`; those of factors of a
@@ -15,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, permutations
 
-from gradwright.core.build import adjoint, matmul, transpose
+from gradwright.core.build import adjoint, diag, matmul, transpose
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import ONE, contract, is_simple, simple, subproduct
 from gradwright.core.inference import facts_of
@@ -121,7 +123,7 @@ def inverse_relations(inverse: Apply) -> tuple[Relation, ...]:
         return tuple(_of_inverse_root(inverse, product))
     if not isinstance(product, Contract) or product.rank != 2:
         return ()
-    chain = _chain(product)
+    chain = _weighted_chain(product)
     if chain is None:
         return ()
     relations = [r for cut in range(1, len(chain)) for r in _cut(inverse, product, chain, cut)]
@@ -195,23 +197,37 @@ def _cut(inverse: Apply, product: Contract, chain: Sequence[tuple[Factor, int]],
         outer = (new, middle) if factors is left else (middle, new)
         inside = {x: dims[x] for f in factors for x in f.labels} | {new: dims[row]}
         pattern = contract(ONE, [Factor(inverse, simple(labels)), *factors], simple(outer), inside)
-        remaining = subproduct(product, rest, simple(others))
+        remaining = _matrix_of(product, rest, *others)
         if isinstance(pattern, Contract):
             yield Relation(pattern, simplify_inverse(Apply(inverse.primitive, (), (remaining,))))
 
 
+def _matrix_of(product: Contract, factors: Sequence[Factor], row: int, column: int) -> Node:
+    """A part of a product, from one label to another; vectors at a single label are a diagonal matrix."""
+    if row == column:
+        return diag(subproduct(product, factors, simple((row,))))
+    return subproduct(product, factors, simple((row, column)))
+
+
 def _chain(product: Contract) -> list[tuple[Factor, int]] | None:
     """The matrices of a product in order, each with the label that it ends at; None if it is no product of matrices."""
+    chain = _weighted_chain(product)
+    return None if chain is None or any(factor.node.rank != 2 for factor, _ in chain) else chain
+
+
+def _weighted_chain(product: Contract) -> list[tuple[Factor, int]] | None:
+    """The same of matrices and diagonal ones, which are vectors that end at the label where they begin."""
     if product.coefficient != 1 or len(product.output) != 2 or not is_simple(product.output):
         return None
     (place,), (last,) = product.output
     rest, chain = list(product.factors), list[tuple[Factor, int]]()
     while rest:
-        found = [f for f in rest if place in f.labels]
-        if len(found) != 1 or found[0].node.rank != 2 or len(found[0].labels) != 2 or len(set(found[0].labels)) != 2:
+        weights = [f for f in rest if f.labels == (place,)]
+        found = weights[:1] or [f for f in rest if place in f.labels]
+        if len(found) != 1 or not len(set(found[0].labels)) == len(found[0].labels) == found[0].node.rank <= 2:
             return None
         (factor,) = found
-        place = sum(factor.labels) - place
+        place = place if weights else sum(factor.labels) - place
         chain.append((factor, place))
         rest.remove(factor)
     return chain if place == last and len(chain) > 1 else None
