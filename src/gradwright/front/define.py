@@ -130,8 +130,8 @@ def _check_sizes(
             fixed = " ".join("2" if str(dim) == name else str(dim) for dim in output.shape)
             raise DeclarationError(
                 f"{function}: the unknown '{output.name}' is {shape_text(output.shape)}, and no given has the "
-                f"dimension '{name}'{within}, so nothing says how large '{output.name}' is: write a number for it, "
-                f"as in '{output.name}: {fixed}', or add a given that has it"
+                f"dimension '{name}'{within}, so that nothing says how large '{output.name}' is: write a number for "
+                f"it, as in '{output.name}: {fixed}', or add a given that has it"
             )
 
 

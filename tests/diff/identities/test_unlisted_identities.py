@@ -454,8 +454,8 @@ FACTORS = {
                           lambda A: (spectral(A)[0][:, -1], spectral(A)[1][-1])),
     "overdamped": Case(["(w**2 * M + w * (D + 6 * eye(n)) + K) @ v = zeros(n)", "dot(v, v) = 1"], "v: n, w: ",
                        "M: n n spd, D: n n spd, K: n n spd", overdamped),
-    "Takagi": Case("U @ diag(s) @ U.T = A", "U: n n unitary complex, s: n positive", "A: n n symmetric complex", takagi,
-                   general=True),
+    "Takagi": Case("U @ diag(s) @ U.T = A", "U: n n unitary complex, s: n positive", "A: n n symmetric complex",
+                   takagi),
     "complex Cholesky": Case(["L @ L.H = A", "imag(diagonal(L)) = zeros(n)"], "L: n n lower complex",
                              "A: n n hermitian", np.linalg.cholesky),
     "complex Q R": Case(["Q @ R = A", "imag(diagonal(R)) = zeros(m)"], "Q: n m stiefel complex, R: m m upper complex",
@@ -909,6 +909,16 @@ def test_an_unknown_that_is_positive_for_stable_matrices_is_found_there() -> Non
     derived = gw.derive(gw.parse("logdet(gramian(A, B))", A="n n", B="n n"), wrt="A")
     assert str(derived.gradient) == "−2 lyapunov(Aᵀ, gramian(A, B)⁻¹) gramian(A, B)"
     assert derived.verify().right
+
+
+def test_entries_that_meet_their_conjugates_are_solved_for_with_the_adjoint_equation() -> None:
+    case = CASES["Takagi"]
+    factors = gw.define("takagi", case.identity, unknown=case.unknown, given=case.given, forward=case.forward)
+    found = factors(gw.parse("A", A="n n symmetric complex"))
+    assert str(gw.derive(found.s, wrt="A").vjp) == "U diag(G) Uᵀ, where U = takagi(A).U"
+    text = str(gw.derive(found.U))
+    assert "Ω = off((Uᴴ dA U* diag(s) + diag(s) Uᵀ dA* U) ∘ F) + ¼ diag(diagonal(Uᴴ dA U* − Uᵀ dA* U) / s)" in text
+    assert "✗" not in text
 
 
 def test_an_unknown_may_stand_between_wide_or_tall_matrices() -> None:

@@ -2,7 +2,8 @@
 
 A matrix equation is split into the regions below, on and above the diagonal. In each, the entries of
 the unknowns at (i, j) and (j, i) satisfy a small linear system whose coefficients are entries of
-known matrices, which `regions` solves.
+known matrices, which `regions` solves. Where an entry meets its conjugate, as in `s_j Ω_ij − s_i Ω_ij* = C_ij`
+of Takagi's factors, the adjoint equation is the second one.
 
 An unknown that stands alone in an equation is eliminated first: the others satisfy the equation
 projected on the complement of its space.
@@ -239,12 +240,13 @@ def _solve_region(
     unknowns = _independent(region, state, holes)
     if not unknowns:
         return {}
+    unknowns += _conjugates(region, equations, state, unknowns)
     system = list(_systems(region, equations, spaces, state, unknowns))
     solution = solve_entries(system, len(unknowns), region)
     if solution is None:
         return None
     found = dict(zip(unknowns, solution, strict=True))
-    return {entry.hole: value for entry, value in found.items() if not entry.mirrored}
+    return {entry.hole: value for entry, value in found.items() if not (entry.mirrored or entry.conj)}
 
 
 def _independent(region: int, state: State, holes: Sequence[Hole]) -> list[Entry]:
@@ -264,6 +266,15 @@ def _independent(region: int, state: State, holes: Sequence[Hole]) -> list[Entry
             if region != ON and weights[_mirror(region)]:
                 found.append(Entry(hole, True, adjoint_mode))
     return found
+
+
+def _conjugates(
+    region: int, equations: Sequence[EntryEquation], state: State, unknowns: Sequence[Entry]
+) -> list[Entry]:
+    """Conjugates that equations contain beside entries of mirror images, and that their adjoints contain, too."""
+    read = [entry for equation in equations for entry in equation.coefficients if _occurs(entry, region, state)]
+    targets = [_target(entry, region, state) for entry in read if state.specs[entry.hole].space.conjugated]
+    return [target for target in dict.fromkeys(target for target, _ in targets) if target not in unknowns]
 
 
 def _systems(
@@ -304,10 +315,10 @@ def _row(region: int, equation: EntryEquation, state: State, unknowns: Sequence[
     for entry, weight in equation.coefficients.items():
         if not _occurs(entry, region, state):
             continue
-        target = _target(entry, region, state)
-        if target is None or target[0] not in row:
+        target, sign = _target(entry, region, state)
+        if target not in row:
             return None
-        row[target[0]] = add([row[target[0]], scaled(target[1], weight)])
+        row[target] = add([row[target], scaled(sign, weight)])
     return [simplify(row[entry]) for entry in unknowns]
 
 
@@ -327,15 +338,14 @@ def _occurs(entry: Entry, region: int, state: State) -> bool:
     return _available(space, _mirror(region) if entry.mirrored else region)
 
 
-def _target(entry: Entry, region: int, state: State) -> tuple[Entry, int] | None:
+def _target(entry: Entry, region: int, state: State) -> tuple[Entry, int]:
     """The entry as one that a mirror image is not counted beside, and with which sign."""
     if region == ON:
         return Entry(entry.hole, False), 1
     space = state.specs[entry.hole].space
-    if not space.mirror_sign or not (entry.mirrored or entry.conj):
+    if not space.mirror_sign or not entry.mirrored:
         return entry, 1
-    images = entry.conj == space.conjugated and entry.mirrored
-    return (Entry(entry.hole, False), space.mirror_sign) if images else None
+    return Entry(entry.hole, False, entry.conj != space.conjugated), space.mirror_sign
 
 
 def _solve_complex_diagonal(
