@@ -194,6 +194,26 @@ def test_a_detached_output() -> None:
     assert "PyTorch sees no dependence" in words_of(lambda X: (2 * X).detach(), "2 * X", **SQUARE)
 
 
+def _under_no_grad(x: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        middle, size = x.mean(), x.norm()
+    return (x - middle) / size
+
+
+@pytest.mark.parametrize(
+    ("function", "text", "told"),
+    [
+        (lambda x: x / x.norm().detach(), "x / norm(x)", "the forward detaches ‖x‖ "),
+        (lambda x: x / x.norm().item(), "x / norm(x)", "the forward detaches a quantity that depends on x "),
+        (_under_no_grad, "(x - mean(x)) / norm(x)", "the forward detaches mean(x) and ‖x‖ "),
+    ],
+)
+def test_what_a_forward_detaches_is_named(function: Any, text: str, told: str) -> None:
+    report = gw.check(function, text, variables={"x": "n"})
+    assert report.labels == {"detached_dependency"}
+    assert report.findings[-1].words.startswith(told), str(report)
+
+
 def test_another_forward() -> None:
     words = words_of(lambda A, x: A.mT @ x, "A @ x", variables={"A": "n n", "x": "n"})
     assert "it is not A @ x: Aᵀ stands where A is due" in words
