@@ -516,13 +516,25 @@ def with_rules(sign: float, number: complex) -> Any:
     return Inverse
 
 
+def test_what_is_wrong_with_a_rule_for_forward_mode_is_named() -> None:
+    class Inverse(with_rules(-1, 1)):
+        @staticmethod
+        def jvp(ctx: Any, dX: torch.Tensor) -> torch.Tensor:
+            (Y,) = ctx.saved_tensors
+            return -Y @ dX @ Y.mT
+
+    (found,) = (finding for finding in gw.check(Inverse, "inv(X)").findings if finding.verdict == "wrong")
+    assert found.question == "jvp" and found.labels == ("extra_transpose",)
+    assert (found.right_formula, found.written_formula) == ("−X⁻¹ dX X⁻¹", "−X⁻¹ dX X⁻ᵀ")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("sign", "number", "told"),
     [
         (-1, 1, []),
-        (1, 1, ["the derivative by X in forward mode is wrong: it has the opposite sign"]),
-        (-2, 1, ["the derivative by X in forward mode is wrong: it is 2 times what it should be"]),
+        (1, 1, ["the derivative by X in forward mode is wrong: the whole derivative has the wrong sign"]),
+        (-2, 1, ["the derivative by X in forward mode is wrong: the whole derivative is 2 times what it should"]),
         (np.nan, 1, ["the derivative by X in forward mode is wrong"]),
         (-1, 2, ["torch.vmap of it gives other"]),
         (-1, 1j, ["torch.vmap of it gives the shape"]),

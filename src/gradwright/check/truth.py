@@ -60,12 +60,14 @@ class Truth:
         signature: its variables.
         wrt: the variables by which it is differentiated.
         text: the expression as it was written.
+        called: what the cotangent is called, if no variable is.
     """
 
     node: Node
     signature: Signature
     wrt: tuple[str, ...]
     text: str
+    called: str = "G"
 
     @property
     def stated(self) -> str:
@@ -75,7 +77,7 @@ class Truth:
     @cached_property
     def cotangent(self) -> Symbol:
         """The cotangent of the output."""
-        return cotangent_of(self.node, self.signature.names)
+        return cotangent_of(self.node, self.signature.names, self.called)
 
     @cached_property
     def simple(self) -> Node:
@@ -265,9 +267,8 @@ def bound_nodes(*roots: Node) -> set[Node]:
     return {n for system in systems for e in system.equations for n in postorder(e.operator)}
 
 
-def cotangent_of(node: Node, taken: Sequence[str]) -> Symbol:
+def cotangent_of(node: Node, taken: Sequence[str], name: str = "G") -> Symbol:
     """The cotangent of an output, `G` unless a variable has that name."""
-    name = "G"
     while name in taken:
         name = f"{name}_"
     return Symbol(name, node.shape, field_of(node))
