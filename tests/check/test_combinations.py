@@ -252,6 +252,11 @@ def test_the_labels_of_a_backward(name: str) -> None:
         ("sum(X ** 2)", lambda G, X: 3 * G * X, "the number 3 should be 2 "),
         ("sum(X)", lambda G, X: 2 * G * torch.ones_like(X), "the whole gradient is 2 times what it should be "),
         ("X[1:] @ X[:n - 1]", _neighbours, "the range 1: of what is written to should be :-1 "),
+        (
+            "sum(X ** 2) / (n * (n - 1))",
+            lambda G, X: 2 * G * X,
+            "the whole gradient is n (n − 1) times what it should ",
+        ),
         ("sqrt(sum(X ** 2) + 1)", lambda G, X: G * X / X.norm(), "the term 1 of ‖X‖² + 1 is missing "),
     ],
 )
@@ -290,6 +295,9 @@ def test_the_defaults_that_a_method_passes_on_are_not_shown() -> None:
         ("sum((X - mean(X)) ** 2) / (n * m - 1)", lambda G, X: 2 * G * (X - X.mean()) / (X.numel() - 1), None),
         ("sum(X ** 2) / (n - 1)", lambda G, X: 2 * G * X / len(X), "n stands where n − 1 is due"),
         ("sum(X ** 2) / m", lambda G, X: 2 * G * X / len(X), "n stands where m is due"),
+        ("mean(X ** 2) + sum(X ** 3)", lambda G, X: G * (2 * X + 3 * X**2), "the number 2 should be 2/(n m)"),
+        ("mean(X ** 2) / 2 + sum(X ** 3)", lambda G, X: G * (X + 3 * X**2), "X has to be multiplied by 1/(n m)"),
+        ("sum(X ** 2) / (n * (n + 1))", lambda G, X: 2 * G * X, "the whole gradient is 20 (where n = 4, m = 3) and"),
     ],
 )
 def test_a_size_in_the_code(text: str, backward: Function, words: str | None) -> None:

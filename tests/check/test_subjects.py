@@ -194,6 +194,26 @@ def test_a_detached_output() -> None:
     assert "PyTorch sees no dependence" in words_of(lambda X: (2 * X).detach(), "2 * X", **SQUARE)
 
 
+def _under_no_grad(x: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        middle, size = x.mean(), x.norm()
+    return (x - middle) / size
+
+
+@pytest.mark.parametrize(
+    ("function", "text", "told"),
+    [
+        (lambda x: x / x.norm().detach(), "x / norm(x)", "the forward detaches ‖x‖ "),
+        (lambda x: x / x.norm().item(), "x / norm(x)", "the forward detaches a quantity that depends on x "),
+        (_under_no_grad, "(x - mean(x)) / norm(x)", "the forward detaches mean(x) and ‖x‖ "),
+    ],
+)
+def test_what_a_forward_detaches_is_named(function: Any, text: str, told: str) -> None:
+    report = gw.check(function, text, variables={"x": "n"})
+    assert report.labels == {"detached_dependency"}
+    assert report.findings[-1].words.startswith(told), str(report)
+
+
 def test_another_forward() -> None:
     words = words_of(lambda A, x: A.mT @ x, "A @ x", variables={"A": "n n", "x": "n"})
     assert "it is not A @ x: Aᵀ stands where A is due" in words
@@ -496,13 +516,25 @@ def with_rules(sign: float, number: complex) -> Any:
     return Inverse
 
 
+def test_what_is_wrong_with_a_rule_for_forward_mode_is_named() -> None:
+    class Inverse(with_rules(-1, 1)):
+        @staticmethod
+        def jvp(ctx: Any, dX: torch.Tensor) -> torch.Tensor:
+            (Y,) = ctx.saved_tensors
+            return -Y @ dX @ Y.mT
+
+    (found,) = (finding for finding in gw.check(Inverse, "inv(X)").findings if finding.verdict == "wrong")
+    assert found.question == "jvp" and found.labels == ("extra_transpose",)
+    assert (found.right_formula, found.written_formula) == ("−X⁻¹ dX X⁻¹", "−X⁻¹ dX X⁻ᵀ")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("sign", "number", "told"),
     [
         (-1, 1, []),
-        (1, 1, ["the derivative by X in forward mode is wrong: it has the opposite sign"]),
-        (-2, 1, ["the derivative by X in forward mode is wrong: it is 2 times what it should be"]),
+        (1, 1, ["the derivative by X in forward mode is wrong: the whole derivative has the wrong sign"]),
+        (-2, 1, ["the derivative by X in forward mode is wrong: the whole derivative is 2 times what it should"]),
         (np.nan, 1, ["the derivative by X in forward mode is wrong"]),
         (-1, 2, ["torch.vmap of it gives other"]),
         (-1, 1j, ["torch.vmap of it gives the shape"]),

@@ -7,18 +7,20 @@ gives at several points what the function gives at each.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 import torch
 from torch.autograd import forward_ad
 
+from gradwright.check.diagnosis.forward_mode import jvp_diagnosed
 from gradwright.check.report import Finding, first_line, held, note, wrong
 from gradwright.check.subject import Subject, Unusable, in_order
 from gradwright.check.truth import Point
 from gradwright.core.arithmetic import Array, inner
 from gradwright.core.points import tangent_direction
+from gradwright.linear.projection import is_structured
 
 TOLERANCE = 1e-7
 MOST_PARTS = 4  # of a simple number, as in 3/4
@@ -29,23 +31,24 @@ Node = type[torch.autograd.Function]
 def other_rules(subject: Subject, node: Node, points: list[Point]) -> Iterator[Finding]:
     """What is found of the rules that a function has."""
     if node.jvp is not torch.autograd.Function.jvp:
-        yield _forward_mode(subject, points[0])
+        yield _forward_mode(subject, points)
     if node.vmap is not torch.autograd.Function.vmap or node.generate_vmap_rule:
         yield _vectorised(subject, [p for p in points if p.sizes == points[0].sizes][:MOST])
 
 
-def _forward_mode(subject: Subject, point: Point) -> Finding:
+def _forward_mode(subject: Subject, points: Sequence[Point]) -> Finding:
     """The directional derivatives along one input at a time, and along all, held against the right gradients."""
-    question, truth = "jvp", point.truth
-    generator = np.random.default_rng(5)
-    symbols = [truth.signature.symbol(name) for name in subject.wrt]
-    moves = {s.name: tangent_direction(s, point.values[s.name], generator) for s in symbols}
+    question, point = "jvp", points[0]
+    truth, moves = point.truth, _moves(subject, point)
     slopes = {n: inner(np.asarray(point.evaluate(g)[0]), moves[n]) for n, g in truth.gradients_of(subject.wrt).items()}
     missed, multiples = dict[str, float](), dict[str, float]()
     for names in dict.fromkeys([*((name,) for name in subject.wrt), subject.wrt]):
         called, want = " and ".join(names), sum(slopes[name] for name in names)
         try:
-            got = inner(point.cotangent, _derivative(subject, point, {name: moves[name] for name in names}))
+            got = inner(
+                point.cotangent,
+                _derivative(subject, point.inputs, {n: torch.from_numpy(np.array(moves[n])) for n in names}),
+            )
         except Exception as error:  # whatever the user's rule raises
             return _failed(subject, question, f"forward mode by {called}", error)
         multiples[called] = got / want if want else 0.0
@@ -54,17 +57,40 @@ def _forward_mode(subject: Subject, point: Point) -> Finding:
     evidence = f"relative error {max(missed.values()):.1e}"
     if bad:
         alone = [name for name in bad if name in subject.wrt]
+        if found := _explained(subject, alone, points, evidence):
+            return found
         which = f"by {' and '.join(alone)}" if alone else f"along {bad[0]} together"
         whole = _of_numbers(multiples[bad[0]])
         return wrong(question, f"the derivative {which} in forward mode is wrong{whole}", evidence)
     return held(question, f"the derivative in forward mode is right, by {', '.join(subject.wrt)}", evidence)
 
 
-def _derivative(subject: Subject, point: Point, moves: Mapping[str, Array]) -> Array:
+def _moves(subject: Subject, point: Point) -> dict[str, Array]:
+    """A direction of the declared set for every input."""
+    generator = np.random.default_rng(5)
+    symbols = [point.truth.signature.symbol(name) for name in subject.wrt]
+    return {s.name: tangent_direction(s, point.values[s.name], generator) for s in symbols}
+
+
+def _explained(subject: Subject, wrong_by: Sequence[str], points: Sequence[Point], evidence: str) -> Finding | None:
+    """What is wrong with the rule along one input; None where that has no name."""
+    free = [name for name in wrong_by if not is_structured(points[0].truth.signature.symbol(name).facts)]
+    if not free:
+        return None
+    name, moves = free[0], [_moves(subject, point)[free[0]] for point in points]
+
+    def derivative(direction: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return torch.from_numpy(_derivative(subject, inputs, {name: direction}))
+
+    found = jvp_diagnosed(subject, name, points, moves, derivative, evidence)
+    return found if found.labels else None
+
+
+def _derivative(subject: Subject, inputs: Mapping[str, torch.Tensor], moves: Mapping[str, torch.Tensor]) -> Array:
     """The derivative of the value along directions of inputs, by dual numbers; zero where there is none."""
     with forward_ad.dual_level():
-        moved = {n: forward_ad.make_dual(point.inputs[n], torch.from_numpy(np.array(m))) for n, m in moves.items()}
-        value = subject.value({**point.inputs, **moved})
+        moved = {name: forward_ad.make_dual(inputs[name], move) for name, move in moves.items()}
+        value = subject.value({**inputs, **moved})
         tangent = forward_ad.unpack_dual(value).tangent
         return (torch.zeros_like(value) if tangent is None else tangent).numpy(force=True)
 

@@ -142,8 +142,8 @@ class Subject:
             return torch.zeros_like(inputs[name])
         if got is None:
             raise Unusable(
-                f"the gradient of {name} is None, and there is one: the function does not use {name}, or its backward "
-                f"returns None"
+                f"the gradient of {name} is None, and there is one: the function does not use {name} or detaches it, "
+                f"or its backward returns None"
             )
         if not isinstance(got, torch.Tensor):
             raise Unusable(f"the gradient of {name} is of type {type(got).__name__}, not a tensor")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import combinations
+from math import prod
 
 import numpy as np
 import torch
@@ -46,6 +48,7 @@ CLIPPED = ", as if something were clipped"
 _OF_FIXED_SCALE = {"unitary", "stiefel", "unit_diagonal", "unit_lower", "unit_upper"}
 # The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
 _ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
+_LARGER = ((5, 1), (6, 1))
 
 
 @frozen
@@ -57,12 +60,14 @@ class Truth:
         signature: its variables.
         wrt: the variables by which it is differentiated.
         text: the expression as it was written.
+        called: what the cotangent is called, if no variable is.
     """
 
     node: Node
     signature: Signature
     wrt: tuple[str, ...]
     text: str
+    called: str = "G"
 
     @property
     def stated(self) -> str:
@@ -72,7 +77,7 @@ class Truth:
     @cached_property
     def cotangent(self) -> Symbol:
         """The cotangent of the output."""
-        return cotangent_of(self.node, self.signature.names)
+        return cotangent_of(self.node, self.signature.names, self.called)
 
     @cached_property
     def simple(self) -> Node:
@@ -262,9 +267,8 @@ def bound_nodes(*roots: Node) -> set[Node]:
     return {n for system in systems for e in system.equations for n in postorder(e.operator)}
 
 
-def cotangent_of(node: Node, taken: Sequence[str]) -> Symbol:
+def cotangent_of(node: Node, taken: Sequence[str], name: str = "G") -> Symbol:
     """The cotangent of an output, `G` unless a variable has that name."""
-    name = "G"
     while name in taken:
         name = f"{name}_"
     return Symbol(name, node.shape, field_of(node))
@@ -279,14 +283,21 @@ def usable_points(
     """
     if sizes is not None:
         return _points(truth, count, sizes, domain)
-    first: list[Point] = []
-    for smallest, variant in _ORDERS:
-        wanted = truth.sizes(smallest, variant)
-        if not first:
-            first = _points(truth, count, wanted, domain)
-        elif wanted != first[0].sizes and (other := _points(truth, 1, wanted, domain)):
+    orders = [truth.sizes(smallest, variant) for smallest, variant in _ORDERS]
+    place, first = next(((k, p) for k, w in enumerate(orders) if (p := _points(truth, count, w, domain))), (0, []))
+    if not first:
+        return []
+    others = [*(truth.sizes(smallest, variant) for smallest, variant in _LARGER), *orders[place + 1 :]]
+    for wanted in sorted(others, key=lambda sizes: not _apart(first[0].sizes, sizes)):
+        if wanted != first[0].sizes and (other := _points(truth, 1, wanted, domain)):
             return [*first[:-1], *other]
     return first
+
+
+def _apart(sizes: Mapping[str, int], others: Mapping[str, int]) -> bool:
+    """Whether every size, and every product of two, is another one: a missing 1/(m n) is no fixed number then."""
+    chosen = (names for count in (1, 2) for names in combinations(sizes, count))
+    return all(prod(sizes[n] for n in names) != prod(others[n] for n in names) for names in chosen)
 
 
 def _points(truth: Truth, count: int, sizes: Mapping[str, int], domain: Mapping[str, str] | None) -> list[Point]:

@@ -18,7 +18,7 @@ from gradwright.check.diagnosis.recording import recorded, recorded_forward
 from gradwright.check.diagnosis.scene import Scene, close, largest
 from gradwright.check.diagnosis.search import explanations, repaired, single_explanations
 from gradwright.check.diagnosis.side_by_side import side_by_side
-from gradwright.check.diagnosis.traced import traced_gradient
+from gradwright.check.diagnosis.traced import detached_quantities, traced_gradient
 from gradwright.check.labels import LABELS
 from gradwright.check.report import Finding, wrong
 from gradwright.check.subject import Subject
@@ -29,6 +29,8 @@ from gradwright.core.walks import postorder
 
 ZERO = "it is zero at every point: all terms of the gradient are missing"
 OF_NOTHING = {"wrong_mask", "missing_mask"}  # what makes a gradient zero that is no missing term
+DETACHED = {"missing_term", "detached_dependency"}
+BY = "by detach(), no_grad or the like"
 MOST_PARTS = 150  # of a formula that is shown: nobody reads a longer one
 
 
@@ -54,6 +56,9 @@ def diagnosed(
         formulas = side_by_side(truth, truth.gradients[name], node)
     question, code = f"backward of {name}", _code(scenes[0], found)
     zero = not any(map(largest, returned))
+    cut = _cut(subject, name, points[0], found)
+    if cut:
+        return wrong(question, cut, evidence, labels=("detached_dependency",), **formulas)
     if found and found[0].labels and (not zero or OF_NOTHING.issuperset(found[0].labels)):
         return wrong(question, _in_words(found[0]), evidence, labels=found[0].labels, code=code, **formulas)
     if zero:
@@ -63,6 +68,19 @@ def diagnosed(
         return wrong(question, named[0], evidence, labels=named[1], code=code, **formulas)
     words = f"no small mistake explains it: {found[0].words if found else described(scenes[0])}"
     return wrong(question, f"it is wrong, and {words}", evidence, code=code, **formulas)
+
+
+def _cut(subject: Subject, name: str, point: Point, found: Sequence[Explanation]) -> str:
+    """Where PyTorch differentiates the right forward, and yet not rightly: what is detached there; empty if unknown."""
+    if subject.forward is None or subject.is_handwritten(point.inputs):
+        return ""
+    what = " and ".join(detached_quantities(subject, point))
+    absent = bool(found) and bool(found[0].labels) and DETACHED.issuperset(found[0].labels)
+    if not what and not absent:
+        return ""
+    quantity = what or f"a quantity that depends on {name}"
+    lost = f": {found[0].words}" if absent else ""
+    return f"the forward detaches {quantity} ({BY}), which PyTorch then takes for a constant{lost}"
 
 
 def confused(truth: Truth, name: str, other: str, evidence: str) -> Finding:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
-from math import prod
 
 import torch
 
@@ -14,7 +12,9 @@ from gradwright.check.diagnosis.candidates import Candidates, value_of
 from gradwright.check.diagnosis.difference import by_entry, entry_weights
 from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.mutants.mutant import Mutant
+from gradwright.check.diagnosis.of_sizes import in_sizes
 from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Scene, close, largest, multiple_of
+from gradwright.core.dims import sizes_text
 from gradwright.core.nodes import Node
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.simplify.expansion import expand
@@ -67,28 +67,21 @@ def multiples_of_all(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
 
 
 def _of_sizes(ratios: Sequence[float], sizes: Sequence[Mapping[str, int]]) -> str:
-    """Numbers that differ where sizes do, as a number times sizes, or by them; empty for any others.
+    """Numbers that differ where sizes do, as a number times sizes, or by them; empty for equal ones.
 
     Of several that give the same, the one with the simplest number counts.
     """
     if max(ratios) - min(ratios) <= CLOSE * max(ratios):
         return ""
-    found: dict[str, Fraction] = {}
-    for names in (*combinations(sizes[0], 1), *combinations(sizes[0], 2)):
-        products = [prod(given[name] for name in names) for given in sizes]
-        for power in (1, -1):
-            rest = [ratio / product**power for ratio, product in zip(ratios, products, strict=True)]
-            number = Fraction(rest[0]).limit_denominator(MOST_FRACTION)
-            if all(abs(value - number) <= CLOSE * value for value in rest):
-                found[_quotient(number, names if power == 1 else (), names if power == -1 else ())] = number
-    return min(found, key=lambda words: found[words].numerator + found[words].denominator, default="")
+    pairs = list(zip(ratios, sizes, strict=True))
+    found = [n for n in in_sizes(*pairs[0]) if all(abs(ratio - n.at(at)) <= CLOSE * ratio for ratio, at in pairs)]
+    return str(found[0]) if found else _in_cases(pairs)
 
 
-def _quotient(number: Fraction, above: Sequence[str], below: Sequence[str]) -> str:
-    top = [str(number.numerator)] * (number.numerator != 1 or not above) + [*above]
-    bottom = [str(number.denominator)] * (number.denominator != 1) + [*below]
-    under = " ".join(bottom)
-    return " ".join(top) + (f"/({under})" if len(bottom) > 1 else f"/{under}" if bottom else "")
+def _in_cases(pairs: Sequence[tuple[float, Mapping[str, int]]]) -> str:
+    """Numbers that are no simple function of the sizes, at every sizes one."""
+    cases = {sizes_text(sizes): _number(ratio) for ratio, sizes in pairs}
+    return " and ".join(f"{ratio} (where {sizes})" for sizes, ratio in cases.items())
 
 
 def _multiple_by_entry(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:

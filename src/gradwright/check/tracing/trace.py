@@ -31,6 +31,7 @@ from gradwright.core.evaluate import evaluate
 from gradwright.core.facts import closure
 from gradwright.core.nodes import Node, Symbol
 from gradwright.core.signature import Signature
+from gradwright.core.walks import postorder
 from gradwright.errors import GradwrightError
 from gradwright.frozen import frozen
 from gradwright.simplify.pipeline import simplify
@@ -56,7 +57,8 @@ class Traced:
         node: the expression; None if there is none.
         signature: the inputs; dimensions that could not stay names are numbers here.
         reasons: what could not be traced.
-        detached: the quantities that the function detaches, in words: further derivatives take them as constants.
+        detached: the quantities that the function detaches, in words, without their parts: derivatives take them as
+            constants.
         fixed: the dimensions that the trace holds at one size, because the function's steps depend on them.
     """
 
@@ -180,7 +182,8 @@ def _traced(function: Function, subject: Subject, runs_of: Callable[..., _Runs])
 
 
 def _finished(found: Interpretation, subject: Subject, runs: Sequence[_Run], fixed: Mapping[str, int]) -> Traced:
-    detached = tuple(brief(simplify(node)) for node in found.notes.detached)
+    inside = {part for node in found.notes.detached for part in postorder(*node.children)}
+    detached = tuple(brief(simplify(node)) for node in found.notes.detached if node not in inside)
     try:
         node = output_node(found)
         _require_same_values(node, found, subject, runs)

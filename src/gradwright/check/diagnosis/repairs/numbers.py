@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
 
 import torch
 
+from gradwright.check.diagnosis.of_sizes import Length, OfSizes, in_sizes
 from gradwright.check.diagnosis.operations import ENTRYWISE
 from gradwright.check.diagnosis.program import Instruction, Values
 from gradwright.check.diagnosis.repairs.sites import Site, nearest_sites
@@ -26,6 +26,7 @@ STEP = 1e-3  # of the number, to difference by
 LARGEST = 1e6  # times what was written: nothing that a person mistakes for the number
 DIGITS = 1e-5  # of the number: with a smaller difference, several numbers explain the same
 WRITTEN = 0.98
+OF_SIZES = 0.005  # what a number that depends on sizes costs more than one that does not
 MOST_PARTS = 4  # as in 3/4
 SIMPLE = 1000  # a number whose denominator is smaller is written as it is
 MOST_DIGITS = 8
@@ -43,8 +44,10 @@ def numbers(scene: Scene) -> Iterator[Repair]:
                     continue
                 is_factor = whole is not None and abs(found / written * whole - 1) <= DIGITS
                 if not is_factor or _is_more_likely(found):
-                    words = f"the number {written:.12g} should be {_text(found)}"
-                    yield _rewritten(instruction, place, found, words)
+                    words = f"the number {written:.12g} should be"
+                    yield _rewritten(instruction, place, found, f"{words} {_text(found)}")
+                    for due in in_sizes(found, scene.point.sizes, MOST_PARTS) if found > 0 else ():
+                        yield _rewritten(instruction, place, due, f"{words} {due}", WRITTEN + OF_SIZES)
 
 
 def _is_more_likely(number: float) -> bool:
@@ -54,36 +57,21 @@ def _is_more_likely(number: float) -> bool:
 
 def other_sizes(scene: Scene) -> Iterator[Repair]:
     """Every size that stands in the code, made another, or one less or more, as in the divisor of a variance."""
-    every = [_Length(name, less) for name in scene.point.sizes for less in (0, 1)]
+    every = [Length(name, less) for name in scene.point.sizes for less in (0, 1)]
     for instruction in scene.program.instructions:
         for place, written in enumerate(instruction.arguments) if instruction.name in ARITHMETIC else ():
             for given in every if isinstance(written, int | float) else ():
-                for due in every if written == given.at(scene) else ():
+                for due in every if written == given.at(scene.point.sizes) else ():
                     if (given.name == due.name) != (given.less == due.less):
                         yield _with_length(instruction.slot, place, given, due)
 
 
-class _Length(NamedTuple):
-    """The size of a dimension, or one less."""
-
-    name: str
-    less: int
-
-    def __str__(self) -> str:
-        return f"{self.name} − 1" if self.less else self.name
-
-    def at(self, scene: Scene) -> int:
-        """The number that it is at a point."""
-        return scene.point.sizes[self.name] - self.less
-
-
-def _with_length(slot: int, place: int, given: _Length, due: _Length) -> Repair:
+def _with_length(slot: int, place: int, given: Length, due: Length) -> Repair:
     def make(values: Values, scene: Scene) -> object:
         own = scene.program.by_slot[slot]
-        if own.arguments[place] != given.at(scene):
+        if own.arguments[place] != given.at(scene.point.sizes):
             raise ValueError("the number that stands in the code is no size")
-        arguments = tuple(due.at(scene) if p == place else number for p, number in enumerate(own.arguments))
-        return Instruction(slot, own.function, arguments, own.keywords).run(values)
+        return _with_number(own, place, due.at(scene.point.sizes)).run(values)
 
     return Repair(slot, make, "wrong_factor", f"{given} stands where {due} is due", WRITTEN - 0.01, portable=True)
 
@@ -95,20 +83,37 @@ def multiples_of_values(scene: Scene) -> Iterator[Repair]:
             continue
         found = _solved(lambda number, s=site: _times(s, number), 1.0, scene)
         if found is not None and min(abs(found - 1), abs(found)) > DIGITS:
-            yield _times(site, found, f"{site.words} has to be multiplied by {_text(found)}")
+            words = f"{site.words} has to be multiplied by"
+            yield _times(site, found, f"{words} {_text(found)}")
+            for due in in_sizes(found, scene.point.sizes, MOST_PARTS) if found > 0 else ():
+                yield _times(site, due, f"{words} {due}", 1.6 + OF_SIZES)
 
 
-def _rewritten(instruction: Instruction, place: int, number: float, words: str = "") -> Repair:
+def _rewritten(
+    instruction: Instruction, place: int, number: float | OfSizes, words: str = "", cost: float = WRITTEN
+) -> Repair:
+    slot = instruction.slot
+
+    def make(values: Values, scene: Scene) -> object:
+        return _with_number(scene.program.by_slot[slot], place, _number_at(number, scene)).run(values)
+
+    return Repair(slot, make, "wrong_factor", words, cost, portable=True)
+
+
+def _with_number(instruction: Instruction, place: int, number: float) -> Instruction:
     arguments = tuple(number if p == place else given for p, given in enumerate(instruction.arguments))
-    turned = Instruction(instruction.slot, instruction.function, arguments, instruction.keywords)
-    return Repair(instruction.slot, lambda values, scene: turned.run(values), "wrong_factor", words, WRITTEN)
+    return Instruction(instruction.slot, instruction.function, arguments, instruction.keywords)
 
 
-def _times(site: Site, number: float, words: str = "") -> Repair:
-    return Repair(
-        site.slot, lambda values, scene: site.made(lambda v: v * number, values, scene), "wrong_factor", words, 1.6,
-        site.place,
-    )  # fmt: skip
+def _number_at(number: float | OfSizes, scene: Scene) -> float:
+    return number.at(scene.point.sizes) if isinstance(number, OfSizes) else number
+
+
+def _times(site: Site, number: float | OfSizes, words: str = "", cost: float = 1.6) -> Repair:
+    def make(values: Values, scene: Scene) -> object:
+        return site.made(lambda v: v * _number_at(number, scene), values, scene)
+
+    return Repair(site.slot, make, "wrong_factor", words, cost, site.place, portable=isinstance(number, OfSizes))
 
 
 def _solved(at: At, written: float, scene: Scene) -> float | None:
