@@ -17,6 +17,10 @@ OF_TEXTS: list[tuple[str, Mapping[str, str], str]] = [
     ("X ^ 2", {"X": "n n"},
      "in 'X ^ 2': '^' is not a power here: write ** for the power of every entry, or matrix_power(X, k) for the power "
      "of a matrix"),
+    ("1e999 * x", {"x": "n"},
+     "the number 1e999 is too large to be read: sizes from 1e-307 to 1e308 are read"),
+    ("x - 2.5e-400 * x", {"x": "n"},
+     "the number 2.5e-400 is too small to be read: sizes from 1e-307 to 1e308 are read"),
     ("inverse(X)", {"X": "n n"}, "there is no function 'inverse' in the language; did you mean inv?"),
     ("logdt(X)", {"X": "n n"},
      "there is no function 'logdt' in the language; did you mean logdet or slogdet or log_ndtr?"),

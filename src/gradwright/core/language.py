@@ -9,6 +9,7 @@ so that only the depth that `ast` itself accepts is a limit.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import isfinite
@@ -28,7 +29,7 @@ from gradwright.core.solutions import (
     is_solution,
     solution,
 )
-from gradwright.core.syntax import parse_text
+from gradwright.core.syntax import parse_text, without_comments
 from gradwright.errors import GradwrightError, LanguageError, ShapeError, UnknownNameError
 
 Plan = tuple[list[ast.expr], Callable[[list[Value]], Value]]
@@ -66,7 +67,7 @@ def translate(text: str, variables: Mapping[str, Node], dims: Mapping[str, Dim])
         variables: the nodes that names stand for.
         dims: the dimension names that may be used as numbers, and inside `eye(n)`.
     """
-    return _Translator(text, variables, dims).run(parse_text(text, FUNCTIONS))
+    return _Translator(without_comments(text), variables, dims).run(parse_text(text, FUNCTIONS))
 
 
 class _Translator:
@@ -109,6 +110,7 @@ class _Translator:
     def _plan(self, tree: ast.expr) -> Plan:
         match tree:
             case ast.Constant(value=value):
+                self._refuse_rounded_away(tree)
                 return [], lambda _: self._constant(value)
             case ast.Name(id=name):
                 return [], lambda _: self._name(name)
@@ -132,6 +134,17 @@ class _Translator:
                 kind, instead = _CONSTRUCTS.get(type(tree), "a construct"), _CONSTRUCTS_INSTEAD.get(type(tree), "")
                 raise LanguageError(f"'{written(tree)}' is {kind} that the language does not have{instead}")
 
+    def _refuse_rounded_away(self, tree: ast.Constant) -> None:
+        """Refuse what Python reads as infinity or as 0 though it is neither: `1e999`, `1e-999`."""
+        if not isinstance(tree.value, float | complex) or (isfinite(abs(tree.value)) and tree.value):
+            return
+        literal = ast.get_source_segment(self.text, tree) or written(tree)
+        if tree.value or re.search("[1-9]", re.split("[eE]", literal)[0]):
+            raise LanguageError(
+                f"the number {literal} is too {'large' if tree.value else 'small'} to be read: "
+                "sizes from 1e-307 to 1e308 are read"
+            )
+
     def _constant(self, value: object) -> Value:
         if value is None or isinstance(value, str | bool):
             return value
@@ -142,8 +155,6 @@ class _Translator:
         return self._number(value)
 
     def _number(self, value: float) -> Node:
-        if isinstance(value, float) and not isfinite(value):
-            raise LanguageError("the number is too large to be read")
         return build.number(Fraction(repr(value)) if isinstance(value, float) else Fraction(value))
 
     def _name(self, name: str) -> Value:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gradwright.core.declarations import Declaration
+from gradwright.core.declarations import Declaration, check_distinct
 from gradwright.core.dims import Dim
 from gradwright.core.nodes import Symbol
 from gradwright.errors import DeclarationError
@@ -51,7 +51,7 @@ class Signature:
         return {name: Dim.of(name) for name in dict.fromkeys(found)}
 
     def merged(self, *others: Signature) -> Signature:
-        """Several signatures as one; a name that two have must mean the same."""
+        """Several signatures as one; a name that two have must mean the same, and no two are printed alike."""
         known = {d.name: d for d in self.declarations}
         for d in (d for other in others for d in other.declarations):
             if d.name in known and not _same(known[d.name], d):
@@ -60,6 +60,7 @@ class Signature:
                     f"give the two variables different names"
                 )
             known.setdefault(d.name, d)
+        check_distinct(tuple(known.values()))
         return Signature(tuple(known.values()))
 
     def with_declarations(self, more: Iterable[Declaration]) -> Signature:

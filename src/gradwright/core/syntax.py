@@ -49,7 +49,7 @@ def parse_text(text: str, functions: Container[str]) -> ast.expr:
         text: the expression; a comment ends with its line.
         functions: the names that are functions, for the words of an error.
     """
-    stripped = re.sub(r"#[^\n]*", " ", text).strip()
+    stripped = without_comments(text)
     if not stripped:
         raise LanguageError("the expression is empty: write something such as inv(X) @ A")
     if len(stripped) > LONGEST_TEXT:
@@ -59,7 +59,7 @@ def parse_text(text: str, functions: Container[str]) -> ast.expr:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            return ast.parse(stripped.replace("\n", " "), mode="eval").body
+            return ast.parse(stripped, mode="eval").body
     except SyntaxError as error:
         raise LanguageError(_syntax_message(stripped, error, functions)) from None
     except (RecursionError, MemoryError):
@@ -68,6 +68,11 @@ def parse_text(text: str, functions: Container[str]) -> ast.expr:
         ) from None
     except ValueError as error:
         raise LanguageError(f"the text cannot be read: {error}") from None
+
+
+def without_comments(text: str) -> str:
+    """The text whose places those of the syntax tree are: without comments, in one line."""
+    return re.sub(r"#[^\n]*", " ", text).strip().replace("\n", " ")
 
 
 def raised_sign(text: str) -> re.Match[str] | None:
