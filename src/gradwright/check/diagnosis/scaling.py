@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import chain, combinations
 from math import prod
 
 import torch
@@ -15,6 +15,7 @@ from gradwright.check.diagnosis.difference import by_entry, entry_weights
 from gradwright.check.diagnosis.explanation import Explanation
 from gradwright.check.diagnosis.mutants.mutant import Mutant
 from gradwright.check.diagnosis.scene import CLOSE, VAGUE, Scene, close, largest, multiple_of
+from gradwright.core.dims import sizes_text
 from gradwright.core.nodes import Node
 from gradwright.core.sums import add, scaled, terms_of
 from gradwright.simplify.expansion import expand
@@ -22,6 +23,7 @@ from gradwright.simplify.expansion import expand
 BY_ENTRY = 1.7  # what the same numbers in every entry cost, which are no accident
 NEGLIGIBLE = 1e-6  # beside the gradient that is due
 MOST_TERMS = 6
+MOST_SIZES = 3  # that a gradient is off by the product of
 MOST_FRACTION = 64  # the largest denominator of a number that the whole is off by
 SIMPLE = 1000  # the largest denominator of a number that is written as a fraction
 
@@ -67,21 +69,24 @@ def multiples_of_all(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
 
 
 def _of_sizes(ratios: Sequence[float], sizes: Sequence[Mapping[str, int]]) -> str:
-    """Numbers that differ where sizes do, as a number times sizes, or by them; empty for any others.
+    """Numbers that differ where sizes do, as a number times sizes, or by them; empty where they do not differ.
 
-    Of several that give the same, the one with the simplest number counts.
+    Of several that give the same, the one with the simplest number counts. Where none does, two are told with the sizes.
     """
     if max(ratios) - min(ratios) <= CLOSE * max(ratios):
         return ""
     found: dict[str, Fraction] = {}
-    for names in (*combinations(sizes[0], 1), *combinations(sizes[0], 2)):
+    for names in chain.from_iterable(combinations(sizes[0], count) for count in range(1, MOST_SIZES + 1)):
         products = [prod(given[name] for name in names) for given in sizes]
         for power in (1, -1):
             rest = [ratio / product**power for ratio, product in zip(ratios, products, strict=True)]
             number = Fraction(rest[0]).limit_denominator(MOST_FRACTION)
             if all(abs(value - number) <= CLOSE * value for value in rest):
                 found[_quotient(number, names if power == 1 else (), names if power == -1 else ())] = number
-    return min(found, key=lambda words: found[words].numerator + found[words].denominator, default="")
+    if found:
+        return min(found, key=lambda words: found[words].numerator + found[words].denominator)
+    first, other = (f"{_number(ratios[place])} times (where {sizes_text(sizes[place])})" for place in (0, -1))
+    return f"{first} and {other.replace(' times', '', 1)}"
 
 
 def _quotient(number: Fraction, above: Sequence[str], below: Sequence[str]) -> str:
