@@ -71,7 +71,8 @@ def multiples_of_all(right: Node, scenes: Sequence[Scene]) -> list[Explanation]:
 def _of_sizes(ratios: Sequence[float], sizes: Sequence[Mapping[str, int]]) -> str:
     """Numbers that differ where sizes do, as a number times sizes, or by them; empty where they do not differ.
 
-    Of several that give the same, the one with the simplest number counts. Where none does, two are told with the sizes.
+    Of several that give the same, the one with the simplest number counts. Where none does, two are told
+    with the sizes.
     """
     if max(ratios) - min(ratios) <= CLOSE * max(ratios):
         return ""
@@ -85,8 +86,9 @@ def _of_sizes(ratios: Sequence[float], sizes: Sequence[Mapping[str, int]]) -> st
                 found[_quotient(number, names if power == 1 else (), names if power == -1 else ())] = number
     if found:
         return min(found, key=lambda words: found[words].numerator + found[words].denominator)
-    first, other = (f"{_number(ratios[place])} times (where {sizes_text(sizes[place])})" for place in (0, -1))
-    return f"{first} and {other.replace(' times', '', 1)}"
+    other = next(place for place, given in enumerate(sizes) if given != sizes[0])
+    first, second = (f"{_number(ratios[place])} (where {sizes_text(sizes[place])})" for place in (0, other))
+    return f"{first} or {second}"
 
 
 def _quotient(number: Fraction, above: Sequence[str], below: Sequence[str]) -> str:
