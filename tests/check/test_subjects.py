@@ -305,9 +305,10 @@ def test_what_is_no_variable() -> None:
 
 
 def test_without_an_expression_the_forward_is_traced() -> None:
-    report = gw.check(Untransposed.apply, variables={"X": "n n"})
-    assert report.labels == {"missing_transpose"}
-    assert "the forward was traced, and computes X⁻¹" in str(report)
+    example = torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for report in (gw.check(Untransposed.apply, **SQUARE), gw.check(Untransposed.apply, X=example)):
+        assert report.labels == {"missing_transpose"}
+        assert "the forward was traced, and computes X⁻¹" in str(report)
 
 
 def test_the_function_is_still_the_function_after_its_package_is_imported() -> None:

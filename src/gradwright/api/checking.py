@@ -112,7 +112,7 @@ def _traced(
     forward = in_order(forward_of(function), names)
     if is_backward(forward, "G", names):
         raise CheckError("a backward alone is no forward to be traced: give the expression that it belongs to")
-    found = trace_forward(forward, given, variables)
+    found = trace_forward(forward, given, variables or None)
     if found.node is None:
         raise CheckError(
             f"the forward cannot be traced into an expression ({'; '.join(found.reasons)}): "

@@ -11,13 +11,14 @@ import torch
 from gradwright.check.arrays import in_tensors
 from gradwright.check.diagnosis.diagnose import confused, diagnosed, forward_diagnosed
 from gradwright.check.diagnosis.strides import packed
+from gradwright.check.free_signs import free_signs
 from gradwright.check.judging import judged
 from gradwright.check.properties import properties
 from gradwright.check.report import Finding, Report, held, note, worst, wrong
 from gradwright.check.second_order import second_order
 from gradwright.check.subject import Subject, Unusable, copied
 from gradwright.check.truth import NOISE, Point, Truth, difference, received, usable_points
-from gradwright.check.trying import ALONE, Tried, narrow, repeats, tried_at_points, wide
+from gradwright.check.trying import ALONE, POINTS, Tried, narrow, repeats, tried_at_points, wide
 from gradwright.core.arithmetic import Array, largest
 from gradwright.core.contraction import is_zero
 from gradwright.core.dims import sizes_text
@@ -75,9 +76,14 @@ def examine(subject: Subject, truth: Truth, example: Example | None, progress: P
 
 def _findings(subject: Subject, truth: Truth, sizes: Mapping[str, int] | None, progress: Progress) -> Iterator[Finding]:
     progress("deriving the right gradient")
-    first = next(iter(usable_points(truth, 1)), None)
+    generic = usable_points(truth, POINTS)
+    first = next(iter(generic), None)
     if first is not None:
         subject = in_tensors(subject, first.cotangent_tensor, first.inputs)
+        signs = free_signs(subject, generic)
+        if signs is not None:
+            subject = signs.subject
+            yield from signs.findings
     constant = frozenset(name for name, gradient in truth.gradients.items() if is_zero(gradient))
     subject = replace(subject, constant=constant)
     tried, findings = tried_at_points(subject, truth, sizes)
