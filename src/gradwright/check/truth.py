@@ -44,9 +44,8 @@ LARGE_COTANGENT = 1e4
 SCALES = (("large", (30.0, 5.0)), ("small", (1 / 30,)))  # 5 where 30 overflows
 CLIPPED = ", as if something were clipped"
 _OF_FIXED_SCALE = {"unitary", "stiefel", "unit_diagonal", "unit_lower", "unit_upper"}
-# The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones. With the
-# second, no dimension and no product of all has the size that it has with the first: 1/n is told from a number.
-_ORDERS = ((3, 0), (5, 1), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
+# The smallest size, and which order of the sizes: what suits tall matrices may be singular for wide ones.
+_ORDERS = ((3, 0), (3, 1), (4, 0), (4, 1), (3, 2), (4, 2), (3, 3), (3, 4), (3, 5))
 
 
 @frozen
