@@ -125,6 +125,10 @@ class Program:
         """Whether no operand is changed in place."""
         return not any(instruction.in_place for instruction in self.instructions)
 
+    def is_written_to(self, slot: int) -> bool:
+        """Whether a value is changed in place, as that of `A[i]` by `A[i] += b`."""
+        return any(user.in_place and user.changed == Slot(slot) for user in self.users.get(slot, ()))
+
     @cached_property
     def sources(self) -> dict[int, set[int]]:
         """The values that each instruction depends on."""

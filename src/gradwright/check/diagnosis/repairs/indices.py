@@ -72,7 +72,7 @@ def _other_places(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
     places = _places(instruction)
     if not all(isinstance(place, int | slice) for place in places):
         return
-    written_to = instruction.in_place or _is_written_to(instruction, scene)
+    written_to = instruction.in_place or scene.program.is_written_to(instruction.slot)
     for axis, written in enumerate(places):
         if instruction.name == "__getitem__":
             yield from _whole_axis(instruction, places, axis, scene)
@@ -82,12 +82,6 @@ def _other_places(instruction: Instruction, scene: Scene) -> Iterator[Repair]:
             where = "of what is written to" if written_to else f"in {scene.names.text(instruction.slot)}"
             words = f"the {kind} {_text(written)} {where} should be {_text(other)}"
             yield _repair(instruction, (indexed, chosen, *rest), words)
-
-
-def _is_written_to(instruction: Instruction, scene: Scene) -> bool:
-    """Whether it takes a part that is changed in place, as `A[i] += b` does."""
-    users = scene.program.users.get(instruction.slot, ())
-    return any(user.in_place and user.changed == Slot(instruction.slot) for user in users)
 
 
 def _whole_axis(instruction: Instruction, places: tuple[Index, ...], axis: int, scene: Scene) -> Iterator[Repair]:

@@ -29,6 +29,8 @@ def transposes(scene: Scene) -> Iterator[Repair]:
 def _turned(site: Site, scene: Scene, extra: float) -> Iterator[Repair]:
     if site.value.dim() < 2 or site.viewed or close(site.value, site.value.mT, 1e-12) or _is_skew(site):
         return
+    if scene.program.is_written_to(site.slot) and site.maker is not None and site.maker.name == "__getitem__":
+        return  # what is written to a copy of a part is lost, whatever is transposed
     if 1 in site.value.shape or 0 in site.value.stride():
         words = f"{site.words} is spread along the wrong axis"
         yield site.repair(_transposed, "wrong_axis", words, 1.0)
