@@ -49,7 +49,8 @@ def test_every_letter_is_explained_once_and_before_it_is_used() -> None:
     for text, declarations, wrt in TEXTBOOK.values():
         derivation = gw.derive(gw.parse(text, **declarations), wrt=wrt)
         for detail in ("brief", "normal", "full"):
-            told = [meaning.name for step in derivation.page(detail).steps for meaning in step.letters]
+            meanings = [meaning for step in derivation.page(detail).steps for meaning in step.letters]
+            told = [name for meaning in meanings for name in meaning.names]
             assert len(told) == len(set(told)), (text, detail, told)
 
 
