@@ -409,7 +409,7 @@ HESSIANS = [
     ("b @ X.T @ X @ c", {"X": "n m", "b": "m", "c": "m"}, "X", "roll₂→₃(I ⊗ (b cᵀ + c bᵀ))"),
     # A scalar product is written in one order.
     ("p @ inv(M + outer(q, q)) @ p / 2", {"p": "n", "M": "n n spd", "q": "n"}, "q",
-     "(qᵀ P q − 1) P p pᵀ P + S + (pᵀ P q)² P + Sᵀ, where P = (M + q qᵀ)⁻¹, S = (pᵀ P q) P p qᵀ P"),
+     "(qᵀ P q − 1) P p pᵀ P + (pᵀ P q) (P p qᵀ P + P q pᵀ P) + (pᵀ P q)² P, where P = (M + q qᵀ)⁻¹"),
     ("l[0] * cos(q[0]) + l[1] * cos(q[0] + q[1])", {"l": "2", "q": "2"}, "q",
      "[−(s l[1] + l[0] cos(q[0])), −s l[1]; −s l[1], −s l[1]], where s = cos(q[0] + q[1])"),
     # What is the same along an axis is a vector.

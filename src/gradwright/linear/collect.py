@@ -19,6 +19,7 @@ from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, si
 from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, Selection
 from gradwright.core.sums import add, factor_count, scaled, terms_of
 from gradwright.core.walks import directions, postorder, rebuild
+from gradwright.linear.alike_scalars import with_scalars_alike
 from gradwright.linear.chains import Chain, join, product_of_chain
 from gradwright.linear.denominators import over_one_denominator
 from gradwright.linear.entrywise_factors import is_pattern, shared_entrywise, without
@@ -42,7 +43,7 @@ def collect(root: Node) -> Node:
 
 def collect_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """Take common factors out of every sum of several expressions."""
-    return tuple(map(_Collector().collect, roots))
+    return tuple(map(_Collector().collect, with_scalars_alike(roots)))
 
 
 class _Collector:
