@@ -369,6 +369,9 @@ def test_the_product_with_a_hessian_reads_well(
 
 # Each term beside its transpose, the shorter of the two first.
 HESSIANS = [
+    # Quotients of a gradient are differentiated one by one: the information of Bernoulli trials.
+    ("sum(y * log(p) + (1 - y) * log(1 - p))", {"p": "n", "y": "n"}, "p", "diag(−(1 − y) / (1 − p)∘² − y / p∘²)"),
+    ("sum(k * log(l / (1 + l)))", {"k": "n", "l": "n"}, "l", "diag(k ∘ ((1 + l)∘⁻² − 1 / l∘²))"),
     # A part that is a sum of others says so.
     ("logdet(X.T @ inv(V) @ X)", {"X": "n m", "V": "n n spd"}, "V",
      "roll₂→₄(½ P ⊗ (V⁻¹ − P)) + roll₂→₄(½ V⁻¹ ⊗ P) + roll₂→₃(½ P ⊗ (V⁻¹ − P)) + roll₂→₃(½ V⁻¹ ⊗ P), "
