@@ -369,6 +369,9 @@ def test_the_product_with_a_hessian_reads_well(
 
 # Each term beside its transpose, the shorter of the two first.
 HESSIANS = [
+    # Quotients of a gradient are differentiated one by one: the information of Bernoulli trials.
+    ("sum(y * log(p) + (1 - y) * log(1 - p))", {"p": "n", "y": "n"}, "p", "diag(−(1 − y) / (1 − p)∘² − y / p∘²)"),
+    ("sum(k * log(l / (1 + l)))", {"k": "n", "l": "n"}, "l", "diag(k ∘ ((1 + l)∘⁻² − 1 / l∘²))"),
     # A part that is a sum of others says so.
     ("logdet(X.T @ inv(V) @ X)", {"X": "n m", "V": "n n spd"}, "V",
      "roll₂→₄(½ P ⊗ (V⁻¹ − P)) + roll₂→₄(½ V⁻¹ ⊗ P) + roll₂→₃(½ P ⊗ (V⁻¹ − P)) + roll₂→₃(½ V⁻¹ ⊗ P), "
@@ -409,7 +412,7 @@ HESSIANS = [
     ("b @ X.T @ X @ c", {"X": "n m", "b": "m", "c": "m"}, "X", "roll₂→₃(I ⊗ (b cᵀ + c bᵀ))"),
     # A scalar product is written in one order.
     ("p @ inv(M + outer(q, q)) @ p / 2", {"p": "n", "M": "n n spd", "q": "n"}, "q",
-     "(qᵀ P q − 1) P p pᵀ P + S + (pᵀ P q)² P + Sᵀ, where P = (M + q qᵀ)⁻¹, S = (pᵀ P q) P p qᵀ P"),
+     "(qᵀ P q − 1) P p pᵀ P + (pᵀ P q) (P p qᵀ P + P q pᵀ P) + (pᵀ P q)² P, where P = (M + q qᵀ)⁻¹"),
     ("l[0] * cos(q[0]) + l[1] * cos(q[0] + q[1])", {"l": "2", "q": "2"}, "q",
      "[−(s l[1] + l[0] cos(q[0])), −s l[1]; −s l[1], −s l[1]], where s = cos(q[0] + q[1])"),
     # What is the same along an axis is a vector.

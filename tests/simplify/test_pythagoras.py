@@ -24,6 +24,7 @@ VARIABLES = {"t": "", "a": "", "x": "n", "y": "n", "A": "n n", "B": "n n"}
         ("1 + sinh(x)**2", "cosh(x)∘²"),
         ("a * y - a * y * cos(x)**2", "a y ∘ sin(x)∘²"),
         ("cosh(t)**2 - 1", "sinh(t)²"),
+        ("a + a * cos(x)**2 / sin(x)**2", "a / sin(x)∘²"),
         # The other sign, and other axes.
         ("cos(t)**2 - sin(t)**2", "cos(t)² − sin(t)²"),
         ("A @ diag(cos(x)**2) + diag(sin(x)**2) @ A", "A diag(cos(x)∘²) + diag(sin(x)∘²) A"),

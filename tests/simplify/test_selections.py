@@ -109,3 +109,10 @@ def test_a_part_that_meets_itself_in_both_axes_has_its_size(text: str, value: fl
     e = gw.parse(text.replace("{}", part), A="n n", s="")
     assert e.evaluate(A=np.zeros((3, 3)), s=2.0) == value
     assert e.compile("numpy")(A=np.zeros((3, 3)), s=2.0) == value
+
+
+def test_a_mask_is_cut_with_its_matrix() -> None:
+    D = gw.derive(gw.parse("b @ (tril(A * sin(A))[:, 0] * x[0])", A="n n", b="n", x="n"), wrt="b")
+    assert str(D.gradient) == "x[0] tril(A ∘ sin(A))[:, 0]"
+    column = gw.derive(gw.parse("eigh(S).eigenvalues[0]", S="n n symmetric"), wrt="S").hessian
+    assert "V diag(off(1 / (λ 1ᵀ − 1 λᵀ + I))[:, 0]) Vᵀ" in str(column)

@@ -19,6 +19,7 @@ from gradwright.core.contraction import ONE, contract, is_zero, plain, scale, si
 from gradwright.core.nodes import Add, Contract, Factor, Groups, Node, Selection
 from gradwright.core.sums import add, factor_count, scaled, terms_of
 from gradwright.core.walks import directions, postorder, rebuild
+from gradwright.linear.alike_scalars import with_scalars_alike
 from gradwright.linear.chains import Chain, join, product_of_chain
 from gradwright.linear.denominators import over_one_denominator
 from gradwright.linear.entrywise_factors import is_pattern, shared_entrywise, without
@@ -35,14 +36,14 @@ from gradwright.simplify.powers import merge_powers
 from gradwright.simplify.sums import turn_sums
 
 
-def collect(root: Node) -> Node:
-    """Take common factors out of every sum."""
-    return collect_all((root,))[0]
+def collect(root: Node, join_quotients: bool = True) -> Node:
+    """Take common factors out of every sum; quotients with different denominators may stay apart."""
+    return _Collector(join_quotients).collect(*with_scalars_alike((root,)))
 
 
 def collect_all(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """Take common factors out of every sum of several expressions."""
-    return tuple(map(_Collector().collect, roots))
+    return tuple(map(_Collector().collect, with_scalars_alike(roots)))
 
 
 class _Collector:
@@ -51,7 +52,8 @@ class _Collector:
     What is left between common factors is a new sum of parts that are done, of which only the top is looked at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, join_quotients: bool = True) -> None:
+        self._join_quotients = join_quotients
         self._done: dict[Node, Node] = {}
         self._terms: dict[Node, Term] = {}
 
@@ -234,7 +236,7 @@ class _Collector:
 
     def _over_one_denominator(self, node: Node) -> Node:
         """`a / s²` for `1 / s − x / s²` and s = x + a: quotients as one, if that makes the sum shorter."""
-        if not isinstance(node, Add):
+        if not isinstance(node, Add) or not self._join_quotients:
             return node
         axes = simple(range(node.rank))
         for below, above in over_one_denominator(node):

@@ -13,6 +13,7 @@ from gradwright.core.primitive import Primitive
 from gradwright.core.sums import add, scaled, value_key
 from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.prims.trigonometric import cos, cosh, sin, sinh
+from gradwright.simplify.powers import merge_powers
 
 # The sum of two squares that is one: by each function the other, and the signs of its own square and of the other's.
 PARTNERS = {cos: (sin, 1, 1), sin: (cos, 1, 1), cosh: (sinh, 1, -1), sinh: (cosh, -1, 1)}
@@ -38,6 +39,9 @@ def join_squares(node: Node) -> Node:
         before, own = parts.setdefault(square.key, (place, square.own))
         if own is not square.own:
             return _joined(node, before, place, square.whole)
+        partner = places.get(value_key(square.other))  # `r` for `(r / sin²) sin²` hides the other part
+        if partner is not None:
+            return _joined(node, min(partner, place), max(partner, place), square.whole)
         whole = places.get(value_key(scaled(-1, square.whole)))
         if whole is not None:
             return _joined(node, whole, place, scaled(-1, square.other))
@@ -71,6 +75,6 @@ def _squares(term: Node) -> Iterator[_Square]:
         yield _Square(
             base.primitive,
             scaled(sign, with_factors(product, others)),
-            scaled(sign * sign_of_other, with_factors(product, [*others, factor.with_node(partner)])),
+            scaled(sign * sign_of_other, merge_powers(with_factors(product, [*others, factor.with_node(partner)]))),
             value_key(scaled(sign, with_factors(product, [*others, mark]))),
         )

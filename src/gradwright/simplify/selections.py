@@ -5,12 +5,12 @@ Of a part within a part, `Sᵀ T` places the smaller one in the larger; a part o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 from gradwright.core.contraction import contract, is_simple, subproduct, zero
 from gradwright.core.dims import Dim
 from gradwright.core.joining import Joined
-from gradwright.core.nodes import Add, Contract, Factor, Node, Selection
+from gradwright.core.nodes import Add, Contract, Factor, Mask, Node, Selection
 from gradwright.core.sums import add
 
 
@@ -110,17 +110,37 @@ def _with_entries_apart(node: Contract) -> Node:
         if not isinstance(pick.node, Selection) or pick.node.part is not None or not outside.isdisjoint(pick.labels):
             continue
         label, *grouped = pick.labels
-        owners = [f for f in node.factors if f is not pick and label in f.labels]
-        if grouped or len(owners) < 2 or not all(_has_one_axis(f, label) for f in owners):
+        places = [p for p, f in enumerate(node.factors) if f is not pick and label in f.labels]
+        if grouped or not all(_has_one_axis(node.factors[place], label) for place in places):
             continue
-        factors, dims = [f for f in node.factors if f not in owners[1:]], dict(enumerate(node.dims))
-        for owner in owners[1:]:
-            new = len(dims)
-            dims[new] = pick.node.whole
-            groups = tuple((new,) if group == pick.groups[0] else group for group in owner.groups)
-            factors += [Factor(owner.node, groups, owner.conj), Factor(pick.node, ((new,),))]
-        return merge_selections(contract(node.coefficient, factors, node.output, dims))
+        apart = list(_with_their_masks(node, places))[1:]
+        if apart:
+            return merge_selections(_with_own_picks(node, pick, apart))
     return node
+
+
+def _with_their_masks(node: Contract, places: Sequence[int]) -> Iterable[list[int]]:
+    """The places of tensors one by one, but of those on the axes of a mask with that of the mask: `off(F)[:, 0]`."""
+    labels = {place: frozenset(node.factors[place].labels) for place in places}
+    masked = {labels[place] for place in places if isinstance(node.factors[place].node, Mask)}
+    together: dict[Hashable, list[int]] = {}
+    for place in places:
+        together.setdefault(labels[place] if labels[place] in masked else place, []).append(place)
+    return together.values()
+
+
+def _with_own_picks(node: Contract, pick: Factor, apart: Sequence[Sequence[int]]) -> Node:
+    """The product with a basis vector of its own for each of several groups of factors."""
+    factors, dims = list(node.factors), dict(enumerate(node.dims))
+    for places in apart:
+        new = len(dims)
+        dims[new] = pick.node.shape[0]
+        for place in places:
+            owner = factors[place]
+            groups = tuple((new,) if group == pick.groups[0] else group for group in owner.groups)
+            factors[place] = Factor(owner.node, groups, owner.conj)
+        factors.append(Factor(pick.node, ((new,),)))
+    return contract(node.coefficient, factors, node.output, dims)
 
 
 def _has_one_axis(factor: Factor, label: int) -> bool:
