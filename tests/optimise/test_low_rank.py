@@ -7,6 +7,7 @@ import pytest
 from numerics import close, generic_point
 
 import gradwright as gw
+from gradwright.core.contraction import is_zero
 from gradwright.core.nodes import Apply
 from gradwright.core.walks import postorder
 from gradwright.diff.derivatives import gradient
@@ -59,3 +60,10 @@ def test_what_is_pushed_through_keeps_its_digits() -> None:
 def test_the_determinant_of_the_identity_is_left_out() -> None:
     source = gw.parse("logdet(eye(n) + U @ U.T)", U="n k").compile("numpy", hints={"n": 50, "k": 3}).source
     assert "ones" not in source
+
+
+def test_a_core_that_stands_beside_it_in_another_order_cancels() -> None:
+    """By Sylvester's identity; the gradient was `2 * (U @ zeros(k, k))`."""
+    difference = gw.parse("logdet(U @ U.T + eye(n)) - logdet(U.T @ U + eye(k))", U="n k")
+    (found,) = optimise({"d U": gw.derive(difference, wrt="U").gradient.node}, HINTS).values()
+    assert is_zero(found)

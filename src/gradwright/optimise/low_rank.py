@@ -59,7 +59,15 @@ def invert_low_rank(roots: Roots, hints: Hints = NO_HINTS) -> Roots:
     if not hints:
         return roots
     roots = transform_all(roots, lambda node: _term_by_term(node, hints))
-    return transform_all(roots, lambda node: _rewritten(node, hints))
+    return _sums_alike(transform_all(roots, lambda node: _rewritten(node, hints)))
+
+
+def _sums_alike(roots: Roots) -> Roots:
+    """Sums that differ in the order of their terms as the first of them: a core may stand beside it as `VᵀV + I`."""
+    first = dict[frozenset[Node], Node]()
+    return transform_all(
+        roots, lambda node: first.setdefault(frozenset(node.terms), node) if isinstance(node, Add) else node
+    )
 
 
 def _term_by_term(node: Node, hints: Mapping[str, int]) -> Node:
