@@ -37,6 +37,8 @@ def test_two_variables_that_would_be_printed_alike_are_refused(name: str, other:
         gw.parse(f"{name} * {other}", **{name: "", other: ""})
     with pytest.raises(DeclarationError, match="are printed alike"):
         gw.scalar(name) * gw.scalar(other)
+    with pytest.raises(DeclarationError, match="are printed alike"):
+        gw.define("f", f"{name} * {other} = 1", unknown={name: ""}, given={other: ""})
 
 
 @pytest.mark.parametrize(

@@ -33,3 +33,9 @@ def test_quotients_of_what_leaves_the_range(text, size, expected):
 def test_value_beyond_the_range_is_refused_by_its_size():
     with pytest.raises(ConditionError, match=r"too large for floating-point numbers at these inputs: 2\.197e\+363"):
         gw.parse("norm(x)**3", x="n").evaluate(x=X * 1e120)
+
+
+def test_rounding_errors_are_no_value():
+    gradient = gw.derive(gw.parse("sin(a) / a", a=""), wrt="a").gradient
+    with pytest.raises(ConditionError, match="not finite"):
+        gradient.evaluate(a=1e-170)

@@ -19,13 +19,17 @@ from gradwright.core.primitive import Primitive
 from gradwright.errors import ConditionError
 
 LARGE, SMALL = 1e100, 1e-100  # the product of three such numbers leaves the range of doubles
+NUDGE = 1 + np.ldexp(np.longdouble(1), -60)  # moves an input by less than the precision of doubles
 
 
 class ObservedArithmetic(FloatArithmetic):
-    """Floating-point numbers, and whether some of them came near the ends of their range."""
+    """Floating-point numbers, and whether some of them came near the upper end of their range.
+
+    What becomes small on the way, as exponentials do, is not looked at: it counts where it is divided by.
+    """
 
     def __init__(self) -> None:
-        """Nothing has come near them yet."""
+        """Nothing has come near it yet."""
         self.extreme = False
 
     def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
@@ -46,7 +50,7 @@ class ObservedArithmetic(FloatArithmetic):
         return outputs
 
     def _observed(self, value: Array, *others: Array) -> Array:
-        self.extreme = self.extreme or any(map(is_extreme, (value, *others)))
+        self.extreme = self.extreme or any(not np.all(np.abs(array) <= LARGE) for array in (value, *others))
         return value
 
 
@@ -81,16 +85,27 @@ def is_extreme(value: Array) -> bool:
 def evaluate_in_range(
     roots: Sequence[Node], leaves: Mapping[Node, Array], sizes: Mapping[str, int], systems: Systems
 ) -> tuple[tuple[Array, ...], bool]:
-    """The values of several expressions, and whether their numbers came near the ends of the range without remedy."""
+    """The values of several expressions, and whether their numbers came near the ends of the range without remedy.
+
+    Of the first the rounding errors are looked at, by inputs that are moved.
+    """
     arithmetic = ObservedArithmetic()
     values = evaluate_all(roots, leaves, sizes, arithmetic, systems)
-    if not arithmetic.extreme or not all(map(is_finite, leaves.values())):
+    extreme = arithmetic.extreme or any(map(is_extreme, leaves.values()))
+    if not extreme or not all(map(is_finite, leaves.values())):
         return values, False
-    wide = {leaf: _wide(value) for leaf, value in leaves.items()}
+    wide, moved = ({leaf: _wide(value) * factor for leaf, value in leaves.items()} for factor in (1, NUDGE))
     try:
-        return evaluate_all(roots, wide, sizes, WideArithmetic(), systems), False
+        found = evaluate_all(roots, wide, sizes, WideArithmetic(), systems)
+        trusted = _agree(found[0], evaluate_all(roots[:1], moved, sizes, WideArithmetic(), systems)[0])
     except (TypeError, ConditionError):  # a linear system has no such numbers, or a function none in doubles
         return values, True
+    return (found, False) if trusted else (values, True)
+
+
+def _agree(value: Array, moved: Array) -> bool:
+    """Whether a value is not made of rounding errors, as that of `cos(a)/a − sin(a)/a²` at 1e-170 is."""
+    return bool(np.max(np.abs(value - moved), initial=0.0) <= 1e-9 * np.max(np.abs(value), initial=0.0))
 
 
 def _wide(value: Array) -> Array:
