@@ -17,6 +17,12 @@ def test_gradient_of_a_norm_is_a_direction_at_every_size(size):
     np.testing.assert_allclose(gw.parse("norm(x)", x="n").evaluate(x=X * size), 13 * size, rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1e30, 1e-30])
+def test_the_range_is_that_of_the_inputs_precision(size):
+    gradient = gw.derive(gw.parse("norm(x)", x="n"), wrt="x").gradient
+    np.testing.assert_allclose(gradient.evaluate(x=(X * size).astype(np.float32)), X / 13, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("text", "size", "expected"),
     [

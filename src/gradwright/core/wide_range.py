@@ -18,7 +18,6 @@ from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
 from gradwright.errors import ConditionError
 
-LARGE, SMALL = 1e100, 1e-100  # the product of three such numbers leaves the range of doubles
 NUDGE = 1 + np.ldexp(np.longdouble(1), -60)  # moves an input by less than the precision of doubles
 
 
@@ -50,7 +49,7 @@ class ObservedArithmetic(FloatArithmetic):
         return outputs
 
     def _observed(self, value: Array, *others: Array) -> Array:
-        self.extreme = self.extreme or any(not np.all(np.abs(array) <= LARGE) for array in (value, *others))
+        self.extreme = self.extreme or any(not np.all(np.abs(array) <= _range(array)[1]) for array in (value, *others))
         return value
 
 
@@ -77,9 +76,15 @@ def as_double(value: Array) -> Array:
 
 
 def is_extreme(value: Array) -> bool:
-    """Whether entries are so large or small, or infinite or no numbers, that products leave the range of doubles."""
-    sizes = np.abs(value)
-    return not bool(np.all((sizes == 0) | ((sizes >= SMALL) & (sizes <= LARGE))))
+    """Whether entries are so large or small, or infinite or no numbers, that products leave their range."""
+    sizes, (small, large) = np.abs(value), _range(value)
+    return not bool(np.all((sizes == 0) | ((sizes >= small) & (sizes <= large))))
+
+
+def _range(value: Array) -> tuple[float, float]:
+    """Between which numbers a product of three is in the range of the value's precision."""
+    limits = np.finfo(value.dtype if np.issubdtype(value.dtype, np.inexact) else np.float64)
+    return float(np.cbrt(limits.tiny)), float(np.cbrt(limits.max))
 
 
 def evaluate_in_range(
