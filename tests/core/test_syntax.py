@@ -29,12 +29,16 @@ def test_a_letter_is_the_same_in_a_text_and_in_a_declaration() -> None:
         gw.parse("ϵ * sum(x)", **{"ϵ": "", "ε": "", "x": "n"})
 
 
-@pytest.mark.parametrize(("name", "letter"), [("gamma", "γ"), ("mu_0", "μ_0")])
-def test_two_variables_that_would_be_printed_alike_are_refused(name: str, letter: str) -> None:
-    with pytest.raises(DeclarationError, match=f"'{name}' and '{letter}' are printed alike, as {letter}"):
-        gw.parse(f"{name} * {letter}", **{name: "", letter: ""})
+@pytest.mark.parametrize(
+    ("name", "other", "shown"), [("gamma", "γ", "γ"), ("mu_0", "μ_0", "μ_0"), ("x1", "x_1", r"x_\{1\}")]
+)
+def test_two_variables_that_would_be_printed_alike_are_refused(name: str, other: str, shown: str) -> None:
+    with pytest.raises(DeclarationError, match=f"'{name}' and '{other}' are printed alike, as {shown}"):
+        gw.parse(f"{name} * {other}", **{name: "", other: ""})
     with pytest.raises(DeclarationError, match="are printed alike"):
-        gw.scalar(name) * gw.scalar(letter)
+        gw.scalar(name) * gw.scalar(other)
+    with pytest.raises(DeclarationError, match="are printed alike"):
+        gw.define("f", f"{name} * {other} = 1", unknown={name: ""}, given={other: ""})
 
 
 @pytest.mark.parametrize(

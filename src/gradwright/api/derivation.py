@@ -12,11 +12,11 @@ from gradwright.api.presentation import Page, as_html, as_latex, as_text
 from gradwright.api.provenance import Provenance
 from gradwright.api.question import Question, as_question
 from gradwright.api.steps import Step, Told, tell
-from gradwright.back.names import latex_of_name
 from gradwright.back.operators.split import hessian_split, jacobian_split
 from gradwright.back.render import unicode_of
 from gradwright.back.translate import unflattened
 from gradwright.core.build import number
+from gradwright.core.greek import latex_of_name
 from gradwright.core.nodes import Contract, Direction, Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.diff.conditions import conditions_of

@@ -24,10 +24,10 @@ from gradwright.back.render import unicode_of
 from gradwright.back.systems.solver import SystemSolver
 from gradwright.core.arithmetic import is_finite
 from gradwright.core.dims import lengths
-from gradwright.core.evaluate import evaluate_all
 from gradwright.core.nodes import Apply, Direction, Node, Symbol
 from gradwright.core.signature import Signature
 from gradwright.core.walks import applications, free_leaves, postorder
+from gradwright.core.wide_range import as_double, evaluate_in_range, is_extreme
 from gradwright.diff.conditions import conditions_of
 from gradwright.diff.gaps import Gap, divided_gaps
 from gradwright.diff.gauge import GaugeTest
@@ -71,10 +71,12 @@ def evaluate_expression(
     kinds = [arrays[name].dtype for name, value in inputs.items() if hasattr(value, "dtype")]
     regular, beside = Beside.of(node, values, provenance)
     with np.errstate(all="ignore"):
-        result, *found = evaluate_all((regular, *beside.nodes), values, sizes, systems=SystemSolver())
+        (wide, *found), extreme = evaluate_in_range((regular, *beside.nodes), values, sizes, SystemSolver())
+        result = as_double(wide)
     others = dict(zip(beside.nodes, found, strict=True))
     require_gaps(beside.gaps, others, node)
-    require_finite(result, node, arrays)
+    require_representable(wide, result)
+    require_finite(result, node, arrays, extreme and any(map(is_extreme, arrays.values())))
     require_domain(beside.limited, others)
     warn_of_gauge(beside.tests, others, sizes)
     return like_inputs(_in_own_memory(_in_kind(result, kinds), arrays.values()), list(inputs.values()))
@@ -173,13 +175,24 @@ def warn_of_gauge(
             warnings.warn(f"{test.remark(rate)} (see D.notes)", GaugeWarning, stacklevel=level)
 
 
-def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarray]) -> None:
-    """Refuse a result with infinities or NaN that the inputs did not have: a condition is violated."""
+def require_representable(wide: np.ndarray, result: np.ndarray) -> None:
+    """Refuse a value that is finite and larger than all floating-point numbers."""
+    if is_finite(wide) and not is_finite(result):
+        largest = np.format_float_scientific(np.max(np.abs(wide)), 3)
+        raise ConditionError(f"the value is too large for floating-point numbers at these inputs: {largest}")
+
+
+def require_finite(result: np.ndarray, node: Node, inputs: Mapping[str, np.ndarray], extreme: bool = False) -> None:
+    """Refuse a result with infinities or NaN that the inputs did not have: a condition is violated.
+
+    Or, where the inputs are `extreme`, numbers on the way to it are too large or too small.
+    """
     if is_finite(result) or not all(map(is_finite, inputs.values())):
         return
     needs = conditions_of((node,), (), unicode_of)
     if needs:
         reason = f"it needs that {', that '.join(needs)}"
+        reason += ", and numbers on the way that are neither too large nor too small" if extreme else ""
     elif bool(np.any(np.isnan(result))):
         reason = "a function in it has no value there, as the root or the logarithm of a negative number has none"
     else:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from gradwright.api.steps import Meaning, Statement, Step
-from gradwright.back.names import latex_of_name
-from gradwright.core.greek import GREEK, text_of_name
+from gradwright.core.greek import GREEK, latex_of_name, text_of_name
 from gradwright.frozen import frozen, replace
 
 DETAILS = ("brief", "normal", "full")

@@ -19,9 +19,9 @@ from gradwright.back.formula import (
     Transposed,
     filled,
 )
-from gradwright.back.names import escaped
 from gradwright.back.numbers import decimal
 from gradwright.back.writing import ATOM, POWER, PRODUCT, SUM, TENSOR_PRODUCT, MathematicalWriter, Written
+from gradwright.core.greek import escaped
 
 
 def latex(formula: Formula) -> str:

@@ -33,9 +33,9 @@ from gradwright.back.formula import (
     is_call,
 )
 from gradwright.back.masks import is_running_sum, masked_product, turns
-from gradwright.back.names import latex_of_name
 from gradwright.back.products import is_part, product, sliced
 from gradwright.core.dims import Dim
+from gradwright.core.greek import latex_of_name
 
 
 def outer_product(left: Formula, right: Formula) -> Formula:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from gradwright.back.algebra import scaled, split_number
 from gradwright.back.formula import Call, Formula, Name
-from gradwright.back.names import latex_of_name
+from gradwright.core.greek import latex_of_name
 from gradwright.core.nodes import Node, Solve, Symbol
 from gradwright.core.solutions import NAME, WORDS
 from gradwright.core.spaces import Space

@@ -16,7 +16,7 @@ from keyword import iskeyword
 
 from gradwright.core.dims import Dim, minimum
 from gradwright.core.facts import FACTS, MATRIX_FACTS, Facts, closure
-from gradwright.core.greek import text_of_name
+from gradwright.core.greek import latex_of_name, text_of_name
 from gradwright.core.syntax import raised_sign
 from gradwright.errors import DeclarationError
 from gradwright.frozen import frozen, replace
@@ -251,18 +251,19 @@ _NARROWER: dict[str, tuple[str, ...]] = {
 
 
 def check_distinct(found: Sequence[Declaration]) -> None:
-    """Refuse a name that is declared twice, and two that are printed alike, as `gamma` and `γ`."""
-    shown: dict[str, str] = {}
-    for name in (declaration.name for declaration in found):
-        other = shown.setdefault(text_of_name(name), name)
-        if other != name:
-            raise DeclarationError(
-                f"'{other}' and '{name}' are printed alike, as {text_of_name(name)}; give one of them another name"
-            )
-    if len(shown) < len(found):
-        names = [declaration.name for declaration in found]
-        repeated = next(name for name in names if names.count(name) > 1)
+    """Refuse a name that is declared twice, and two that are printed alike, as `gamma` and `γ`, or `x1` and `x_1`."""
+    names = [declaration.name for declaration in found]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
         raise DeclarationError(f"'{repeated}' is declared twice; declare every name once")
+    for written in (text_of_name, latex_of_name):
+        shown: dict[str, str] = {}
+        for name in names:
+            other = shown.setdefault(written(name), name)
+            if other != name:
+                raise DeclarationError(
+                    f"'{other}' and '{name}' are printed alike, as {written(name)}; give one of them another name"
+                )
 
 
 def split_commas(text: str) -> list[str]:

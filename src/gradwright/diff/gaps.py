@@ -62,7 +62,7 @@ class Gap:
     def are_wide(self, values: Sequence[np.ndarray]) -> bool:
         """A first look, from the values of the sizes: whether all gaps, counted or not, have correct digits."""
         divisor, *parts = values
-        largest = max(float(np.max(np.abs(_entries(part)), initial=0.0)) for part in parts)
+        largest = max(np.max(np.abs(_entries(part)), initial=0.0) for part in parts)
         return bool(np.min(np.abs(divisor), initial=np.inf) > self._limit(divisor) * largest)
 
     def lost(self, values: Sequence[np.ndarray]) -> tuple[float, float] | None:
@@ -71,8 +71,8 @@ class Gap:
             return None
         divisor, *parts = (np.abs(value) for value in values)
         counted = np.ones(divisor.shape, bool) if self.counts is None else parts.pop() != 0
-        largest = max(float(np.max(part[counted], initial=0.0)) for part in parts)
-        smallest = float(np.min(divisor[counted], initial=np.inf))
+        largest = max(np.max(part[counted], initial=0.0) for part in parts)
+        smallest = np.min(divisor[counted], initial=np.inf)
         return None if smallest > self._limit(divisor) * largest else (smallest, largest)
 
     def _limit(self, divisor: np.ndarray) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 from gradwright.core.arithmetic import Array
 from gradwright.core.declarations import (
     Declaration,
+    check_distinct,
     in_its_field,
     parse_declaration,
     parse_declarations,
@@ -113,6 +114,7 @@ def _check_names(function: str, outputs: tuple[Declaration, ...], inputs: tuple[
             raise DeclarationError(f"'{name}' is {whose} and cannot be a variable; choose another name")
         if f"d{name}" in names:
             raise DeclarationError(f"'d{name}' is the name of the direction of '{name}'; choose another name")
+    check_distinct((*outputs, *inputs))
 
 
 def _check_sizes(
