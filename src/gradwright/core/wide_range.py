@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from gradwright.core.nodes import Node, Parameter
 from gradwright.core.primitive import Primitive
 from gradwright.errors import ConditionError
 
+MOST_MULTIPLICATIONS = 10**8  # longer numbers take a hundred times as long as BLAS with doubles
 NUDGE = 1 + np.ldexp(np.longdouble(1), -60)  # moves an input by less than the precision of doubles
 
 
@@ -25,15 +27,22 @@ class ObservedArithmetic(FloatArithmetic):
     """Floating-point numbers, and whether some of them came near the upper end of their range.
 
     What becomes small on the way, as exponentials do, is not looked at: it counts where it is divided by.
+
+    Attributes:
+        extreme: whether some did.
+        multiplications: how many there were in products.
     """
 
     def __init__(self) -> None:
         """Nothing has come near it yet."""
         self.extreme = False
+        self.multiplications = 0
 
     def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
         """A product of tensors, observed."""
-        return self._observed(super().einsum(coefficient, operands, output), *(array for array, _ in operands))
+        lengths = {label: n for array, labels in operands for label, n in zip(labels, array.shape, strict=True)}
+        self.multiplications += prod(lengths.values())
+        return self._observed(super().einsum(coefficient, operands, output))
 
     def add(self, values: Sequence[Array]) -> Array:
         """A sum, observed."""
@@ -42,14 +51,14 @@ class ObservedArithmetic(FloatArithmetic):
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
-        """All outputs of a primitive, observed with its arguments."""
-        outputs = super().apply(primitive, parameters, arguments)
-        for array in (*arguments, *outputs):
-            self._observed(array)
-        return outputs
+        """All outputs of a primitive, observed."""
+        return tuple(map(self._observed, super().apply(primitive, parameters, arguments)))
 
-    def _observed(self, value: Array, *others: Array) -> Array:
-        self.extreme = self.extreme or any(not np.all(np.abs(array) <= _range(array)[1]) for array in (value, *others))
+    def _observed(self, value: Array) -> Array:
+        sizes = np.abs(value) if np.iscomplexobj(value) else value
+        largest = _range(value)[1]
+        within = np.max(sizes, initial=0.0) <= largest and np.min(sizes, initial=0.0) >= -largest
+        self.extreme = self.extreme or not within  # NaN is not within
         return value
 
 
@@ -99,6 +108,8 @@ def evaluate_in_range(
     extreme = arithmetic.extreme or any(map(is_extreme, leaves.values()))
     if not extreme or not all(map(is_finite, leaves.values())):
         return values, False
+    if arithmetic.multiplications > MOST_MULTIPLICATIONS:
+        return values, True
     wide, moved = ({leaf: _wide(value) * factor for leaf, value in leaves.items()} for factor in (1, NUDGE))
     try:
         found = evaluate_all(roots, wide, sizes, WideArithmetic(), systems)
