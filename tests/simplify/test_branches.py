@@ -101,6 +101,11 @@ def test_an_entry_that_a_comparison_guards_needs_no_value_elsewhere(text: str, c
     assert D.conditions == ((condition,) if condition else ())
 
 
+def test_an_entry_beside_that_of_a_comparison_stays_an_entry() -> None:
+    expression = gw.parse("y[1] * greater(x[0], 0) / x[0]", x="n", y="n")
+    assert expression.evaluate(x=np.array([2.0, 3.0, 5.0]), y=np.array([1.0, 10.0, 100.0])) == 5.0
+
+
 @pytest.mark.parametrize(
     ("text", "choices"),
     [
