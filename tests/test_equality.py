@@ -15,7 +15,7 @@ VARIABLES = {
     "A": "n n", "B": "n n", "X": "n n", "U": "n m", "V": "m n", "C": "m m", "K": "n n spd", "S": "n n symmetric",
     "L": "n n lower", "Q": "n n orthogonal", "P": "n m stiefel", "M": "n m", "x": "n", "y": "n", "p": "n positive",
     "q": "n positive", "a": "", "b": "", "z": "n complex", "Z": "n n complex", "N": "m n", "W": "m m",
-    "D": "n n diagonal spd",
+    "D": "n n diagonal spd", "O": "n n skew",
 }  # fmt: skip
 PROVED = [
     ("inv(A + U @ C @ V)", "inv(A) - inv(A) @ U @ inv(inv(C) + V @ inv(A) @ U) @ V @ inv(A)"),
@@ -257,11 +257,12 @@ def test_sums_of_three_complex_numbers_are_compared() -> None:
         ("matrix_exp(-A)", "inv(matrix_exp(A))"),
         ("logdet(kron(K, K))", "2 * n * logdet(K)"),
         ("eigvalsh(outer(x, x))[0]", "0 * a"),
+        ("trace(P.T @ O @ P)", "0 * a"),
     ],
 )
 def test_what_is_true_and_lost_in_rounding_is_not_refuted(left: str, right: str) -> None:
     """Of e^A large numbers cancel in the inverse; the determinant of a Kronecker product is one of a large matrix.
 
-    An eigenvalue that is zero is as small as the rounding errors of the others.
+    An eigenvalue that is zero is as small as the rounding errors of the others, as is a sum of terms that cancel.
     """
     assert gw.equal(parsed(left), parsed(right)).status != "refuted"

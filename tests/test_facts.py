@@ -28,6 +28,7 @@ VARIABLES = {
         "eye(n)[:, 1:] @ S[1:, 1:]",
         "-exp(x)", "-exp(x) * abs(x)", "exp(x) * (-abs(x) - 1)", "(-exp(x)) * (-exp(2 * x))", "diag(-exp(x))",
         "z * z * conj(z)", "z * z * conj(z) * conj(z)", "z * conj(z) * x", "z * conj(z) * x * x",
+        "(-z * conj(z) - 1) * (-z * conj(z) - 1)", "(-z * conj(z) - 1) * (z * conj(z) + 1)",
     ],
 )  # fmt: skip
 def test_the_facts_of_a_product_hold(text: str) -> None:

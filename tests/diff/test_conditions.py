@@ -117,6 +117,7 @@ def test_what_is_known_of_an_argument_is_no_condition():
         ("where(A < 1, log(1 - A), A)", "", ()),
         # What is positive in a product does not matter to its sign.
         ("sum(log(A.T**2 * (1 + A.T**2)))", "n m", ("A ≠ 0",)),
+        ("sum(log(diag(exp(A[:, 0])) @ A))", "n m", ("A > 0",)),
         ("sum(where(A >= 0, A**(5/2), A))", "n n", ()),
         ("sum(where(A < 0, A, sqrt(A)))", "n n", ("A ≠ 0",)),
         ("sum(where(A < 0, log(-A) / A, A))", "n n", ()),

@@ -15,6 +15,7 @@ SLOPES = [
     ("where(x > 0, x, exp(x) - 1)", [800.0, -1.0], [1.0, np.exp(-1.0)]),
     ("where(x > 0, sqrt(x), x)", [4.0, -1.0, 0.0], [0.25, 1.0, 1.0]),
     ("where(x > 0, 1 / x, 2 * x)", [2.0, 0.0], [-0.25, 2.0]),
+    ("where(x > 0, log(1 + x), x)", [1.0, -1.0], [0.5, 1.0]),
     ("where(x > 0, log(x), x) + where(x > 1, exp(-x), 0)", [-1000.0, 0.5], [1.0, 2.0]),
     ("where(x <= 20, log(1 + exp(x)), x)", [900.0, 0.0], [1.0, 0.5]),
     ("x**2 + where(x < 0, cosh(x), 1)", [1000.0, -1.0], [2000.0, np.sinh(-1.0) - 2.0]),
@@ -99,6 +100,11 @@ def test_an_entry_that_a_comparison_guards_needs_no_value_elsewhere(text: str, c
         wanted = (D.expression.evaluate(A=A + step) - D.expression.evaluate(A=A - step)) / 2e-6
         np.testing.assert_allclose(value.sum(), wanted, atol=1e-8)
     assert D.conditions == ((condition,) if condition else ())
+
+
+def test_an_entry_beside_that_of_a_comparison_stays_an_entry() -> None:
+    expression = gw.parse("y[1] * greater(x[0], 0) / x[0]", x="n", y="n")
+    assert expression.evaluate(x=np.array([2.0, 3.0, 5.0]), y=np.array([1.0, 10.0, 100.0])) == 5.0
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ VARIABLES = {
         "inv(A @ S) @ A", "B.T @ inv(A @ S @ Z) @ A @ S", "Z.H @ inv(S @ Z.H) @ B",
         "inv(a * eye(n) + c * eye(n))", "inv(diag(z) + c * eye(n))", "inv(diag(x) @ diag(x) + diag(z))",
         "inv(A @ A.T).T @ A", "inv(conj(Z) @ A) @ conj(Z)", "inv(Z @ A @ Z) @ Z @ inv(Z @ A @ Z)",
+        "inv(Q @ diag(diagonal(cholesky(S))) @ Q.T)",
     ],
 )  # fmt: skip
 def test_an_inverse_keeps_its_value(text: str) -> None:

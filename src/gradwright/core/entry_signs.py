@@ -12,7 +12,7 @@ from gradwright.core.nodes import Contract, Factor, Mask, Selection
 def entry_facts(node: Contract, facts_of: FactsOf) -> set[str]:
     """Signs of the entries: of factors with a sign, and of those that come as squares, of the modulus if complex."""
     counts = Counter(node.factors)
-    unpaired = [f for f in counts if (counts[f] % 2 if f.node.real else counts[f] != counts[f.conjugated])]
+    unpaired = [f for f in node.factors if (counts[f] % 2 if f.node.real else counts[f] != counts[f.conjugated])]
     signs = [_sign_facts(f, facts_of) for f in unpaired]
     if any(facts.isdisjoint({"nonnegative", "nonpositive"}) for facts in signs):
         return set()

@@ -11,10 +11,12 @@ from fractions import Fraction
 
 from gradwright.core.canonical import as_product
 from gradwright.core.contraction import contract, plain, simple
+from gradwright.core.inference import is_positive
 from gradwright.core.nodes import Add, Contract, Factor, Node
 from gradwright.core.sums import add, terms_of
 from gradwright.linear.entrywise_factors import Entrywise, kind_of
 from gradwright.linear.like_terms import with_like_terms_joined
+from gradwright.prims.piecewise import is_comparison
 from gradwright.prims.power import base_and_exponent, raise_to
 from gradwright.simplify.pipeline import simplify
 
@@ -32,6 +34,7 @@ def over_one_denominator(node: Add, of_sums: bool = True) -> Iterator[tuple[Fact
         return
     products = list(map(as_product, node.terms))
     exponents = list(map(_exponents, products))
+    guards = {frozenset(f for f in product.factors if is_comparison(f.node)) for product in products}
     for kind in dict.fromkeys(kind for own in exponents for kind in own):
         powers = [own.get(kind, Fraction(0)) for own in exponents]
         least = min(powers)
@@ -39,6 +42,9 @@ def over_one_denominator(node: Add, of_sums: bool = True) -> Iterator[tuple[Fact
         if least >= 0 or not any(missing) or any(number.denominator > 1 for number in missing):
             continue
         if isinstance(kind[0], Add) != of_sums or (of_sums and not _is_sum_of_whole_tensors(kind[0])):
+            continue
+        # What no comparison guards would be no number where the denominator is 0.
+        if len(guards) > 1 and not is_positive(kind[0]):
             continue
         rests = [_without(product, kind) for product in products]
         above = [part for rest, own in zip(rests, missing, strict=True) for part in _times(rest, kind, int(own))]

@@ -135,7 +135,8 @@ def _of_product(node: Node) -> Node:
     node = with_entries_together(node)
     for condition in filter(_is_case, node.factors):
         others = [f for f in node.factors if f is not condition]
-        inside = [f for f in _beside(condition, others, set(node.free_labels)) if not _picks_entry(f)]
+        beside = _beside(condition, others, set(node.free_labels))
+        inside = [f for f in beside if not _picks_entry(f) or f.labels[0] not in condition.labels]
         outside = [f for f in others if f not in inside]
         number = ONE if outside else node.coefficient
         chosen = subproduct(node, inside, condition.groups, number)

@@ -247,11 +247,11 @@ class _Rounded(FloatArithmetic):
             together: whether the error of an entry is that of the largest one, as of eigenvalues, of which one may be
                 zero but for rounding.
         """
-        shape: tuple[int, ...] = value.shape
+        return value + self._error(value.shape) * (largest(value) * (value != 0) if together else value)
+
+    def _error(self, shape: tuple[int, ...]) -> Array:
         noise: Array = np.asarray(2 * self._generator.random(size=shape) - 1)
-        if value.ndim == 2 and value.shape[0] == value.shape[1]:
-            noise = (noise + noise.T) / 2
-        return value + NUDGE * noise * (largest(value) * (value != 0) if together else value)
+        return NUDGE * ((noise + noise.T) / 2 if noise.ndim == 2 and shape[0] == shape[1] else noise)
 
     def constant(self, name: str) -> Array:
         """π with an error, which sin(π) shows."""
@@ -259,10 +259,13 @@ class _Rounded(FloatArithmetic):
         return self.changed(value) if name == "pi" else value
 
     def einsum(self, coefficient: Fraction, operands: Sequence[tuple[Array, list[int]]], output: list[int]) -> Array:
-        """A product of tensors, with errors if something is summed, so that terms may cancel."""
+        """A product of tensors; if something is summed, with errors of the size of what may cancel."""
         product = super().einsum(coefficient, operands, output)
         is_sum = len(operands) > 1 and not set(output).issuperset(label for _, labels in operands for label in labels)
-        return self.changed(product) if is_sum else product
+        if not is_sum:
+            return product
+        summed = super().einsum(abs(coefficient), [(abs(value), labels) for value, labels in operands], output)
+        return product + self._error(product.shape) * summed
 
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]

@@ -168,7 +168,7 @@ def _swap(pattern: Contract) -> Contract | None:
         return None
     (row,), (column,) = pattern.output
     (inner,) = set(first.labels) & set(second.labels) or {None}
-    if inner is None or row not in first.labels or column not in second.labels or row == column:
+    if inner is None or row not in first.labels or column not in second.labels or len({row, inner, column}) < 3:
         return None
     before, after = ({row: (1,), inner: (2,)}, {inner: (0,), column: (1,)})
     factors = (

@@ -28,7 +28,8 @@ def core_of(sentence: str, node: Node) -> Node:
         return node
     product = as_product(rest)
     entries = () if "det" in sentence or "inv" in sentence else product.output
-    kept = [f for f in product.factors if f.groups not in ((), entries) or not is_positive(f.node)]
+    weights = ((), entries, *(((label,),) for label in product.free_labels))
+    kept = [f for f in product.factors if f.groups not in weights or not is_positive(f.node)]
     whole = len(kept) == len(product.factors) or not labels_of(kept).issuperset(product.free_labels)
     return rest if whole else _product(rest, kept)
 
