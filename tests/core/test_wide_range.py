@@ -30,15 +30,23 @@ def test_the_range_is_that_of_the_inputs_precision(size):
         ("outer(x, x) / (x @ x)", 1e-180, np.outer(X, X) / 169),
         ("x @ inv(diag(ones(n) + ones(n))) @ x / (x @ x)", 1e200, 0.5),
         ("sum(exp(x) * exp(x)) / sum(exp(x + x + 1))", 100, np.exp(-1)),
+        ("trace(matrix_exp(outer(x, x + x)))", 1e-180, 3),
     ],
 )
 def test_quotients_of_what_leaves_the_range(text, size, expected):
     np.testing.assert_allclose(gw.parse(text, x="n").evaluate(x=X * size), expected, rtol=1e-12)
 
 
-def test_value_beyond_the_range_is_refused_by_its_size():
-    with pytest.raises(ConditionError, match=r"too large for floating-point numbers at these inputs: 2\.197e\+363"):
-        gw.parse("norm(x)**3", x="n").evaluate(x=X * 1e120)
+@pytest.mark.parametrize(("x", "size"), [(X * 1e120, r"2\.197e\+363"), ((X * 1e30).astype(np.float32), r"2\.197e\+93")])
+def test_value_beyond_the_range_is_refused_by_its_size(x, size):
+    with pytest.raises(ConditionError, match=f"too large for floating-point numbers at these inputs: {size}"):
+        gw.parse("norm(x)**3", x="n").evaluate(x=x)
+
+
+def test_matrix_equations_keep_their_digits_beside_large_numbers():
+    A = np.random.default_rng(0).normal(size=(3, 3)) + 4 * np.eye(3)
+    gradient = gw.derive(gw.parse("sum(sqrtm(A)) * (x @ x) / x[0]**2", A="n n", x="n"), wrt="A").gradient
+    np.testing.assert_allclose(gradient.evaluate(A=A, x=X * 1e200), gradient.evaluate(A=A, x=X), rtol=1e-12)
 
 
 def test_rounding_errors_are_no_value():

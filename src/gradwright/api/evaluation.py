@@ -72,14 +72,14 @@ def evaluate_expression(
     regular, beside = Beside.of(node, values, provenance)
     with np.errstate(all="ignore"):
         (wide, *found), extreme = evaluate_in_range((regular, *beside.nodes), values, sizes, SystemSolver())
-        result = as_double(wide)
+        result = _in_kind(as_double(wide), kinds)
     others = dict(zip(beside.nodes, found, strict=True))
     require_gaps(beside.gaps, others, node)
     require_representable(wide, result)
     require_finite(result, node, arrays, extreme and any(map(is_extreme, arrays.values())))
     require_domain(beside.limited, others)
     warn_of_gauge(beside.tests, others, sizes)
-    return like_inputs(_in_own_memory(_in_kind(result, kinds), arrays.values()), list(inputs.values()))
+    return like_inputs(_in_own_memory(result, arrays.values()), list(inputs.values()))
 
 
 @frozen
@@ -176,7 +176,7 @@ def warn_of_gauge(
 
 
 def require_representable(wide: np.ndarray, result: np.ndarray) -> None:
-    """Refuse a value that is finite and larger than all floating-point numbers."""
+    """Refuse a value that is finite and larger than all floating-point numbers of the inputs' precision."""
     if is_finite(wide) and not is_finite(result):
         largest = np.format_float_scientific(np.max(np.abs(wide)), 3)
         raise ConditionError(f"the value is too large for floating-point numbers at these inputs: {largest}")

@@ -68,9 +68,10 @@ class WideArithmetic(FloatArithmetic):
     def apply(
         self, primitive: Primitive, parameters: tuple[Parameter, ...], arguments: Sequence[Array]
     ) -> tuple[Array, ...]:
-        """All outputs of a primitive."""
+        """All outputs of a primitive; those of matrices, which LAPACK computes, from doubles."""
+        given = [as_double(argument) for argument in arguments] if primitive.takes_matrices else arguments
         try:
-            return super().apply(primitive, parameters, arguments)
+            return super().apply(primitive, parameters, given)
         except TypeError:  # NumPy's and SciPy's answer
             return super().apply(primitive, parameters, [as_double(argument) for argument in arguments])
 

@@ -20,6 +20,7 @@ from gradwright.core.dims import Dim, lengths
 from gradwright.core.nodes import Equation, Hole, Node, Solve, Symbol
 from gradwright.core.spaces import Space
 from gradwright.core.walks import free_leaves
+from gradwright.core.wide_range import as_double
 from gradwright.diff.identities.isolate import Pair, grouped
 from gradwright.diff.identities.terms import expand_unknowns, orient, read_terms
 from gradwright.errors import ConditionError
@@ -66,7 +67,8 @@ class SystemSolver:
 
         parts = [*(pair.left for pair in pairs), *(pair.right for pair in pairs)]
         needed = [part for part in parts if part is not None and not is_identity(part)]
-        values = dict(zip(needed, evaluate(needed, {}), strict=True))
+        # Of longer numbers SciPy takes the Schur form in single precision.
+        values = dict(zip(needed, map(as_double, evaluate(needed, {})), strict=True))
         matrices = tuple(None if part is None else values.get(part) for part in parts)
         before, behind = matrices[: len(pairs)], matrices[len(pairs) :]
         key, adjoint_key = _content(matrices), _content([None if m is None else m.conj().T for m in matrices])

@@ -75,7 +75,7 @@ def in_sizes(value: float, sizes: Mapping[str, int], most: int = MOST) -> list[O
 
 
 def _in_sizes(value: float, sizes: Mapping[str, int], most: int) -> Iterator[OfSizes]:
-    plain = [Length(name, less) for less in (0, 1) for name in sizes]
+    plain = [Length(name, less) for less in (0, 1) for name, size in sizes.items() if size > less]
     roots = [Length(name, root=True) for name in sizes]
     every = ((length,) for length in [*plain, *roots])
     for lengths in chain(every, combinations_with_replacement(plain, 2)):
