@@ -111,7 +111,6 @@ def test_what_is_known_of_an_argument_is_no_condition():
         ("sum(where(A > 1, log(A - 1) + log(2 * A - 1), 0))", "n n", ()),
         ("sum(where(A > 1, log(A - 2), 0))", "n n", ("A − 2 > 0",)),
         ("sum(where(A >= 1, sqrt(A - 1), 0))", "n n", ("A − 1 ≠ 0",)),
-        ("sum(where(A < 0, log(-A), A))", "n n", ()),
         ("sum(where(A < 2, log(A), 1 / (A - 1)))", "n n positive", ()),
         ("sum(where(A > 1, log(A.T - 1), 0))", "n n", ("A − 1 > 0",)),
         ("where(A < 1, log(1 - A), A)", "", ()),
@@ -125,7 +124,6 @@ def test_what_is_known_of_an_argument_is_no_condition():
         ("sum(where(A <= 0, sqrt(-A), 0))", "n n", ("−A ≠ 0",)),
         ("sum(where(A < 1, log(1 - A) + (1 - A)**(3/2), 0))", "n n", ()),
         ("sum(where(A > A.T, log(A - A.T), 0))", "n n", ()),
-        ("sum(where(A > 2, log(A - 3), 0))", "n n", ("A − 3 > 0",)),
     ],
 )
 def test_a_condition_is_left_out_where_what_is_declared_makes_just_it_true(text, declared, wanted):

@@ -88,7 +88,9 @@ def as_double(value: Array) -> Array:
 def is_extreme(value: Array) -> bool:
     """Whether entries are so large or small, or infinite or no numbers, that products leave their range."""
     sizes, (small, large) = np.abs(value), _range(value)
-    return not bool(np.all((sizes == 0) | ((sizes >= small) & (sizes <= large))))
+    if not np.max(sizes, initial=0.0) <= large:  # NaN is not
+        return True
+    return bool(np.min(sizes, initial=large) < small and np.any((sizes != 0) & (sizes < small)))
 
 
 def _range(value: Array) -> tuple[float, float]:
